@@ -1,0 +1,28 @@
+"""rxtape: reactive market-data analytics. The names a strategy needs; operators are in `pipeline.operators`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.alerts import Alert, Alerts
+    from pipeline.combine import combine_latest
+    from pipeline.flow import Signal, Tape, where
+    from pipeline.rules import alert_when
+    from pipeline.runner import run
+    from pipeline.strategy import Strategy
+    from pipeline.ticks import Kind, Tick, Ticks
+
+__all__ = ["Alert", "Alerts", "Kind", "Signal", "Strategy", "Tape", "Tick", "Ticks", "alert_when", "combine_latest", "run", "where"]
+
+WHERE = {
+    "Alert": "alerts", "Alerts": "alerts", "combine_latest": "combine", "Signal": "flow", "Tape": "flow", "where": "flow",
+    "alert_when": "rules", "run": "runner", "Strategy": "strategy", "Kind": "ticks", "Tick": "ticks", "Ticks": "ticks",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the command line's `--help` needs none of it."""
+    if name not in WHERE:
+        raise AttributeError(f"module 'pipeline' has no attribute {name!r}; it has {', '.join(__all__)}")
+    from importlib import import_module
+
+    return getattr(import_module(f"pipeline.{WHERE[name]}"), name)

@@ -1,0 +1,58 @@
+"""The command line. Each command is a file of its own, imported when it is used, so that `--help` needs nothing heavy."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from pipeline.errors import EngineFault, RxtapeError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "demo": "Replay the bundled tape through the flagship strategy.",
+    "replay": "Replay a file of recorded ticks through strategies.",
+    "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",
+}
+
+
+class Commands(click.Group):
+    """The commands, imported by name; an error made on purpose is one line, not a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of reading."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"pipeline.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except EngineFault:
+            raise
+        except RxtapeError as error:
+            from pipeline.sinks.console import neutral
+
+            click.echo(f"rxtape: {neutral(str(error))}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="rxtape")
+def main() -> None:
+    """rxtape: recorded or live ticks in, exact alerts out.
+
+    Alerts go to standard output (or where -o says), everything else to standard error. Exit codes: 0 done, 1 a strategy
+    or sink was cut off, 2 wrong usage, 3 bad input (the run is incomplete), 130 interrupted.
+    """

@@ -1,0 +1,72 @@
+"""`rxtape doctor`: what is installed, and what stands in its way."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from pipeline.plugins import KINDS, plugins
+
+__all__ = ["doctor"]
+
+PACKAGES = ("pipeline", "feeds", "strategies")
+Fact = tuple[str, str, bool]
+
+
+@click.command(short_help="Look at the installation: versions, compiled kernels, plug-ins, name clashes.")
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Look at the installation; exit code 1 if something stands in the way."""
+    well = True
+    for name, value, good in (*environment(), *kernels(), *clashes(), *offered()):
+        click.echo(f"{'ok  ' if good else 'BAD '} {name:<22} {value}")
+        well &= good
+    ctx.exit(0 if well else 1)
+
+
+def environment() -> Iterator[Fact]:
+    yield "rxtape", version("rxtape"), True
+    yield "python", f"{platform.python_version()} ({sys.executable})", sys.version_info >= (3, 11)
+    yield "platform", f"{platform.platform()}, {os.cpu_count()} cores", True
+    for requirement in requires("rxtape") or ():
+        if ";" not in requirement:
+            name = requirement.split(">")[0].strip()
+            try:
+                yield name, version(name), True
+            except PackageNotFoundError:
+                yield name, f"missing; pip install {requirement!r}", False
+
+
+def kernels() -> Iterator[Fact]:
+    from pipeline.kernels import cache_folder
+
+    folder = Path(cache_folder())
+    yield "kernel cache", str(folder), True
+    yield "compiled kernels", f"{sum(1 for _ in folder.rglob('*.nbi'))} (the others compile at their first use)", True
+    writable = os.access(folder, os.W_OK)
+    yield "cache is writable", "yes" if writable else "no: every run compiles anew", writable
+
+
+def clashes() -> Iterator[Fact]:
+    """A folder in the working directory that hides one of ours as soon as Python looks there first."""
+    home = Path(__file__).parents[2]
+    for name in PACKAGES:
+        spec = find_spec(name)
+        places = [Path(place).parent for place in (spec.submodule_search_locations or ())] if spec else []
+        if home not in places:
+            yield f"package {name}", f"is taken from {places[0] if places else 'nowhere'}, not from {home}", False
+        local = Path.cwd() / name
+        if Path.cwd() != home and (local.is_dir() or local.with_suffix(".py").is_file()):
+            yield f"name clash: {name}", f"{local} hides rxtape's {name} where Python looks into the working folder first; rename it", False
+
+
+def offered() -> Iterator[Fact]:
+    for kind in KINDS:
+        for plugin in plugins(kind):
+            problem = plugin.problem()
+            yield f"{kind} {plugin.name}", problem or f"{plugin.where} ({plugin.package} {version(plugin.package)})", not problem

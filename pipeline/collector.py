@@ -1,0 +1,87 @@
+"""What the strategies say during a batch: completed where a strategy made it by hand, and put in the order of the tape."""
+
+from collections.abc import Callable
+from operator import attrgetter, index
+from typing import Any
+
+from reactivex import Observable
+
+from pipeline.alerts import Alert, AlertIds, Alerts, Order
+from pipeline.errors import BuildError
+from pipeline.graph import Graph
+from pipeline.rules import AlertStream
+
+__all__ = ["Collector"]
+
+BY_ORDER = attrgetter("order")
+
+
+class Collector:
+    """Listens to alert streams and gives the alerts of a batch in order.
+
+    Each stream has a list of its own, so that alerts of one row stand in the order of the strategies, whatever stages
+    they share.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.parts: list[list[Alert]] = []
+
+    def listen(self, strategy: str, stream: Observable[Any]) -> None:
+        """Collect the alerts of a strategy's stream: of `alert_when`, or of any observable of alerts or lists of alerts."""
+        graph, part = self.graph, list[Alert]()
+        self.parts.append(part)
+        receive: Callable[[Any], None]
+        if isinstance(stream, AlertStream):
+            if stream.graph is not graph:
+                raise BuildError("these alerts belong to another run; build them from the tape given to alerts(ticks)")
+            receive = part.extend
+        else:
+            receive = HandMade(graph, strategy, part)
+        with graph.owned_by(strategy):
+            stream.subscribe(receive, lambda error: graph.quarantine(strategy, error))
+
+    def take(self) -> list[Alert]:
+        """The alerts since the last call, in order of time, then of the tape, then of the strategies."""
+        alerts = [alert for part in self.parts for alert in part]
+        self.drop()
+        alerts.sort(key=BY_ORDER)
+        return alerts
+
+    def drop(self) -> None:
+        """Forget the alerts of a batch that was not finished."""
+        for part in self.parts:
+            part.clear()
+
+
+class HandMade:
+    """Completes alerts that a strategy made itself: whose they are, their id, and their place in the order.
+
+    The ordinal of an id counts the alerts of one rule, event, symbol and time; only the newest time is remembered.
+    """
+
+    def __init__(self, graph: Graph, strategy: str, out: list[Alert]) -> None:
+        self.graph, self.strategy, self.out = graph, strategy, out
+        self._ids: dict[str, AlertIds] = {}
+        self._last: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self._newest = 0
+
+    def __call__(self, item: object) -> None:
+        for alert in item if isinstance(item, list | tuple | Alerts) else (item,):
+            if not isinstance(alert, Alert):
+                raise BuildError(f"{self.strategy} gave {alert!r:.80} as an alert; expected an Alert, or a list of them")
+            self.out.append(alert if alert.strategy and alert.id and alert.order.time else self._completed(alert))
+
+    def _completed(self, alert: Alert) -> Alert:
+        time, symbol, rule, event = index(alert.time), str(alert.symbol), str(alert.rule), str(alert.event)
+        self._newest = max(self._newest, time)
+        order = Order(self._newest, 2, getattr(self.graph, "position", 0))
+        last, count = self._last.get((rule, event, symbol), (time, 0))
+        ordinal = count if last == time else 0
+        self._last[rule, event, symbol] = time, ordinal + 1
+        if rule not in self._ids:
+            self._ids[rule] = AlertIds(self.graph.identities[self.strategy], rule)
+        name = alert.id or self._ids[rule].id(event, symbol, time, ordinal)
+        values = {str(key): float(value) for key, value in alert.values.items()}
+        message, severity = str(alert.message), str(alert.severity)
+        return Alert(symbol, time, message, values, event, severity, self.strategy, rule, name, order)

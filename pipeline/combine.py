@@ -1,0 +1,180 @@
+"""combine_latest: signals side by side, row by row, also across tapes.
+
+Signals of one tape have the same rows, so combining them is a zip of columns; the batch they came with tells that they
+belong together. Across tapes it is an as-of join on time:
+
+    a row of the tape     sees derived rows with time <= its own   (a bar that ends at t is known to the rows at t)
+    a derived row         sees tape rows with time <  its own      (the bar's end belongs to the instant before)
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BuildError
+from pipeline.flow import Floats, Signal, Tape, Values
+from pipeline.functions import fingerprint
+from pipeline.graph import Stream
+from pipeline.kernels import Codes, Flags, Floats as FloatsOut, Marks, Times, Values1D, kernel
+from pipeline.probe import Rows
+from pipeline.stage import Stateful
+from pipeline.state import State, full, zeros
+from pipeline.ticks import Ticks
+
+__all__ = ["Combination", "Combined", "combine_latest", "combine_pair", "pair_of"]
+
+
+@kernel
+def as_of(
+    time: Times, symbol: Codes, strict: bool, their_time: Times, their_symbol: Codes, value: Values1D, fresh: Flags, last: FloatsOut,
+    mark: Marks, out: FloatsOut, out_fresh: Marks,
+) -> None:  # fmt: skip
+    j = 0
+    n = their_time.shape[0]
+    for i in range(time.shape[0]):
+        while j < n and (their_time[j] < time[i] or (not strict and their_time[j] == time[i])):
+            last[their_symbol[j]] = value[j]
+            mark[their_symbol[j]] |= fresh[j]
+            j += 1
+        k = symbol[i]
+        out[i] = last[k]
+        out_fresh[i] = mark[k]
+        mark[k] = False
+    while j < n:
+        last[their_symbol[j]] = value[j]
+        mark[their_symbol[j]] |= fresh[j]
+        j += 1
+
+
+class Combined:
+    """A batch of combined signals on the rows of the base tape: `values` by name."""
+
+    __slots__ = ("parts", "rows", "values")
+
+    def __init__(self, rows: Ticks, parts: dict[str, Values]) -> None:
+        self.rows, self.parts = rows, parts
+        self.values: dict[str, NDArray[Any]] = {name: part.value for name, part in parts.items()}
+
+    def fresh(self, name: str) -> NDArray[np.bool_]:
+        """The rows on which a signal has new input."""
+        return self.parts[name].fresh
+
+
+class AsOf(Stateful):
+    """The newest values of a signal of another tape."""
+
+    def blank(self, symbols: int) -> State:
+        """Each symbol's newest value, and whether it has been seen."""
+        return State(symbols, last=full(symbols, np.nan), mark=zeros(symbols, "?"))
+
+    def on(self, base: Ticks, strict: bool, theirs: Values) -> Values:
+        """The values as the rows of the base tape see them."""
+        self.next_row += len(base)
+        rows, out, fresh = theirs.rows, np.empty(len(base)), np.empty(len(base), np.bool_)
+        as_of(
+            base.columns["time"], base.columns["symbol"], strict, rows.columns["time"], rows.columns["symbol"], theirs.value, theirs.fresh,
+            self.state.last, self.state.mark, out, fresh,
+        )  # fmt: skip
+        out.flags.writeable = fresh.flags.writeable = False
+        return Values(base, out, fresh)
+
+
+class Combination(Stream[Combined]):
+    """Signals by name on the rows of one tape."""
+
+    def __init__(self, base: Tape, signals: Mapping[str, Signal], name: str, owner: str | None) -> None:
+        joins = {label: None if signal.tape is base else AsOf(f"as_of({label})", base.graph.capacity) for label, signal in signals.items()}
+        for label, stage in joins.items():
+            if stage is not None:
+                base.graph.add_stage(f"{name}.{label}", stage)
+        strict = {label: base.derived and not signal.tape.derived for label, signal in signals.items()}
+
+        def side_by_side() -> Combined:
+            return Combined(base.item, {label: signal.item for label, signal in signals.items()})
+
+        def across_tapes() -> Combined:
+            rows = base.item
+            items = {label: (signal.item, joins[label]) for label, signal in signals.items()}
+            return Combined(rows, {label: item if join is None else join.on(rows, strict[label], item) for label, (item, join) in items.items()})
+
+        super().__init__(base.graph, name, owner, across_tapes if any(joins.values()) else side_by_side)
+        self.tape, self.signals = base, dict(signals)
+
+    def apply(self, function: Callable[[Any], Any]) -> Signal:
+        """A signal of a function of the rows: it sees the signals and the row's own columns, as a condition does."""
+        owner = self.owner or self.graph.owner
+        label = f"apply({fingerprint(function)})"
+
+        def compute(combined: Combined) -> Floats:
+            return np.asarray(function(Rows(combined.rows, combined.values)), dtype=np.float64)
+
+        return self.signal(compute, label, owner)
+
+    def signal(self, compute: Callable[[Combined], Floats], label: str, owner: str | None, logical: bool = False) -> Signal:
+        """A signal of a function of the combination."""
+
+        def step() -> Values:
+            combined = self.item
+            rows = len(combined.rows)
+            value = compute(combined).view() if rows else np.empty(0)
+            if value.shape != (rows,):
+                raise BuildError(f"{label} returned the shape {value.shape} for {rows} rows; it must give one value a row")
+            value.flags.writeable = False
+            return Values(combined.rows, value, np.logical_or.reduce([part.fresh for part in combined.parts.values()]))
+
+        return Signal(self.tape, f"{self.name} | {label}", owner, step, logical)
+
+
+def combine_latest(*, on: Tape | None = None, **signals: Signal) -> Combination:
+    """Signals side by side: `combine_latest(fast=…, slow=…)` for `alert_when`, or for `.apply(f)`.
+
+    The rows are those of the tape if any signal is of the tape itself, else of the first signal's derived tape, or of
+    `on`. BuildError if there is no signal, or if they belong to different runs.
+
+    >>> from pipeline.checks import values_of
+    >>> from pipeline.operators import last, moving_average
+    >>> def ratio(ticks):
+    ...     both = combine_latest(last=ticks.pipe(last()), average=ticks.pipe(moving_average(2)))
+    ...     return both.apply(lambda s: s.last / s.average)
+    >>> values_of(ratio, price=[10.0, 30.0])
+    [nan, 1.5]
+    """
+    base = base_tape(on, signals)
+    owner = base.graph.owner or next((signal.owner for signal in signals.values() if signal.owner), None)
+    return Combination(base, signals, f"{owner or 'shared'}: combine_latest({', '.join(signals)})", owner)
+
+
+def base_tape(on: Tape | None, signals: Mapping[str, object]) -> Tape:
+    if not signals:
+        raise BuildError("combine_latest has nothing to combine: name its signals, combine_latest(fast=..., slow=...)")
+    for name, signal in signals.items():
+        if not isinstance(signal, Signal):
+            hint = '; for a column of the tape write ticks.pipe(column("price"))' if isinstance(signal, Tape) else ""
+            raise BuildError(f"combine_latest: {name} is {type(signal).__name__}, expected a Signal{hint}")
+    known = [signal for signal in signals.values() if isinstance(signal, Signal)]
+    tapes = [on.tape] if on is not None else []
+    tapes += [signal.tape for signal in known if not signal.tape.derived] + [signal.tape for signal in known]
+    if any(tape.graph is not tapes[0].graph for tape in tapes):
+        raise BuildError("combine_latest: these signals belong to different runs; take them all from the tape given to alerts(ticks)")
+    return tapes[0]
+
+
+def pair_of(left: Signal, right: Signal) -> Combination:
+    """Two signals side by side, once for each pair."""
+    key = ("pair", id(right))
+    if key not in left.made:
+        base = base_tape(None, {"left": left, "right": right})
+        left.made[key] = Combination(base, {"left": left, "right": right}, f"({left.name}) and ({right.name})", left.owner or right.owner)
+    return left.made[key]  # type: ignore[no-any-return]
+
+
+def combine_pair(left: Signal, right: Signal, function: Callable[..., Any], sign: str, logical: bool) -> Signal:
+    """The signal of a function of two."""
+    pair = pair_of(left, right)
+
+    def compute(combined: Combined) -> Floats:
+        return np.asarray(function(combined.values["left"], combined.values["right"]), dtype=np.float64)
+
+    return pair.signal(compute, sign, pair.owner, logical)

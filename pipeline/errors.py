@@ -1,0 +1,117 @@
+"""Every error rxtape raises on purpose.
+
+    RxtapeError
+    ├── UsageError            a call or an option that cannot work (exit 2)
+    │   ├── BuildError        a graph that cannot be built: mixed tapes, a misused condition, a missing column
+    │   ├── ParameterError    a strategy or operator parameter of the wrong type or range
+    │   └── UnknownName       no strategy, sink, feed, signal or symbol of that name
+    ├── InputError            bad input data (exit 3)
+    │   ├── BadRow            a row that is no tick: where it stands, its column, its value, and why
+    │   ├── LateRow           a row older than the tape allows
+    │   └── TooManySymbols    a symbol past `--max-symbols`
+    ├── SnapshotMismatch      a snapshot of another operator, other parameters or another version
+    ├── SinkError             a sink that cannot be opened or written
+    └── EngineFault           the engine itself is broken; never caught (exit 1)
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "BadRow",
+    "BuildError",
+    "EngineFault",
+    "InputError",
+    "LateRow",
+    "ParameterError",
+    "RxtapeError",
+    "SinkError",
+    "SnapshotMismatch",
+    "TooManySymbols",
+    "UnknownName",
+    "UsageError",
+]
+
+
+class RxtapeError(Exception):
+    """Whatever rxtape raises on purpose; `exit_code` is what the command line returns for it."""
+
+    exit_code = 1
+
+
+class UsageError(RxtapeError):
+    """A call or an option that cannot work as given."""
+
+    exit_code = 2
+
+
+class BuildError(UsageError):
+    """A graph that cannot be built."""
+
+
+class ParameterError(UsageError):
+    """A parameter of the wrong type or range."""
+
+
+class UnknownName(UsageError):
+    """No thing of that name; the message names the nearest ones.
+
+    >>> print(UnknownName("strategy", "volume_brekout", ["volume_breakout", "volume_spike"]))
+    no strategy named 'volume_brekout'; did you mean 'volume_breakout'? There are: volume_breakout, volume_spike
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        self.what, self.name, self.known = what, name, sorted(known)
+        near = get_close_matches(name, self.known, n=1, cutoff=0.6)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        super().__init__(f"no {what} named {name!r}{hint} There are: {', '.join(self.known) or 'none'}")
+
+
+class InputError(RxtapeError):
+    """Input data that cannot become a tape."""
+
+    exit_code = 3
+
+
+class BadRow(InputError):
+    """A row that is no tick.
+
+    >>> print(BadRow("ticks.csv", 1041, "price", "abc", "is not a number"))
+    ticks.csv:1041 column price: 'abc' is not a number
+    """
+
+    def __init__(self, source: str, line: int, column: str, value: object, reason: str) -> None:
+        self.source, self.line, self.column, self.value, self.reason = source, line, column, value, reason
+        super().__init__(f"{source}:{line} column {column}: {value!r} {reason}")
+
+
+class LateRow(InputError):
+    """A row older than the tape allows."""
+
+    def __init__(self, source: str, line: int, late_ns: int, lateness_ns: int) -> None:
+        self.source, self.line, self.late_ns, self.lateness_ns = source, line, late_ns, lateness_ns
+        super().__init__(
+            f"{source}:{line} column time: {late_ns / 1e9:.9g} s older than the row before it"
+            + (f", more than the lateness of {lateness_ns / 1e9:g} s allows" if lateness_ns else "")
+            + "; sort the file, or choose --lateness 2s (reorder), --late clamp (keep, re-timed) or --late drop (set aside)"
+        )
+
+
+class TooManySymbols(InputError):
+    """A symbol past the limit of the symbol table."""
+
+    def __init__(self, symbol: str, limit: int) -> None:
+        self.symbol, self.limit = symbol, limit
+        super().__init__(f"symbol {symbol!r} is one more than the limit of {limit:,}; raise it with --max-symbols")
+
+
+class SnapshotMismatch(RxtapeError):
+    """A snapshot that belongs to something else."""
+
+
+class SinkError(RxtapeError):
+    """A sink that cannot be opened or written."""
+
+
+class EngineFault(RxtapeError):
+    """The engine itself is broken: nothing after this can be trusted."""

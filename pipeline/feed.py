@@ -1,0 +1,57 @@
+"""A feed: where rows come from, and a recorded tape as one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from pipeline.ingest import RawRows
+from pipeline.ticks import Ticks
+
+__all__ = ["Feed", "recorded"]
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """Anything with rows to give.
+
+    `rows` raises InputError where the input is bad, after it has given the rows before that place.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the tape it makes, `seq, time, symbol, kind` among them, known before the first row."""
+
+    def rows(self) -> Iterator[RawRows]:
+        """The rows from the beginning, each time it is called."""
+
+
+@dataclass(frozen=True)
+class RecordedTicks:
+    """Ticks in memory as a feed."""
+
+    ticks: Ticks
+    name: str = "memory"
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the ticks."""
+        return frozenset(self.ticks.columns)
+
+    def rows(self) -> Iterator[RawRows]:
+        """All rows at once, not copied; the tape numbers them anew."""
+        columns = {name: column for name, column in self.ticks.columns.items() if name != "seq"}
+        yield RawRows(columns, self.ticks.symbols.snapshot(), self.name)
+
+
+def recorded(ticks: Ticks) -> Feed:
+    """A feed of ticks in memory.
+
+    >>> feed = recorded(Ticks.of(time=[1, 2], symbol=["SPY", "IBM"], price=[167.4, 182.0]))
+    >>> [(len(rows), rows.names) for rows in feed.rows()]
+    [(2, ('SPY', 'IBM'))]
+    """
+    return RecordedTicks(ticks)

@@ -1,0 +1,385 @@
+"""Tape and Signal: the bridge between stages and Rx, and the only place where they meet.
+
+Every stream has exactly one item for each batch of the root tape, and all stand at the same batch when one is computed
+(see `graph`), so that they are joined by batch and never by counting arrivals.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BuildError, UnknownName
+from pipeline.functions import fingerprint
+from pipeline.graph import Graph, Stream
+from pipeline.operators.columns import Column
+from pipeline.probe import Rows, check_condition
+from pipeline.stage import Input, Operator, Stage, Stateful
+from pipeline.state import State
+from pipeline.ticks import Kind, Ticks
+
+__all__ = ["Derivation", "Signal", "Tape", "Values", "where"]
+
+QUOTE_COLUMNS = frozenset({"bid", "ask", "bid_size", "ask_size"})
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+S = TypeVar("S", "Tape", "Signal")
+
+
+class Values:
+    """A batch of a signal: for each row one value, and whether the row brought new input."""
+
+    __slots__ = ("fresh", "rows", "value")
+
+    def __init__(self, rows: Ticks, value: Floats, fresh: Flags) -> None:
+        self.rows, self.value, self.fresh = rows, value, fresh
+
+    def __repr__(self) -> str:
+        return f"Values({len(self.rows)} rows)"
+
+
+class Derivation(Protocol):
+    """An operator that makes a tape of its own rows, such as bars."""
+
+    columns: tuple[str, ...]
+
+    def state(self, symbols: int) -> State:
+        """The memory of a new stage."""
+
+    def step(self, state: State, rows: Ticks, counted: Flags, until: int, shift: int) -> dict[str, NDArray[Any]]:
+        """The columns of the rows that are due by `until`; a row of `rows` belongs to its time less `shift` ns."""
+
+
+class Tape(Stream[Ticks]):
+    """The ordered rows as an observable of batches; `pipe` is Rx's own."""
+
+    def __init__(
+        self, graph: Graph, name: str, columns: frozenset[str], rows_of: "Tape | None" = None, owner: str | None = None, derived: bool = False,
+        step: Callable[[], Ticks] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(graph, name, owner, step)
+        self.columns, self.derived = columns, derived
+        self.tape = self if rows_of is None else rows_of
+        self._is_root = step is None
+
+    def emit(self, item: Ticks) -> None:
+        """Hand a batch to every Rx observer; at the root, then bring the whole graph up to it."""
+        super().emit(item)
+        if self._is_root:
+            self.item = item
+            self.graph.compute()
+
+    def complete(self) -> None:
+        """Tell every Rx observer that the tape has ended; at the root, all observers of the graph."""
+        super().complete()
+        if self._is_root:
+            for _, stream, _ in self.graph.plan:
+                stream.complete()
+
+    def kind_of(self, reads: tuple[str, ...]) -> Kind:
+        """The kind of row that brings these columns."""
+        return Kind.QUOTE if not QUOTE_COLUMNS.isdisjoint(reads) or "price" not in self.columns else Kind.TRADE
+
+    def through(self, operator: Operator) -> "Signal":
+        """The signal of an operator at work on this tape; equal operators share one stage."""
+        reads = operator.reads
+        for name in reads:
+            if name not in self.columns:
+                raise self._without(name, operator)
+        kind = self.kind_of(reads)
+
+        def read() -> Input:
+            ticks = self.item
+            columns = ticks.columns
+            return Input(ticks, ticks.of_kind(kind), *[as_float(columns[name]) for name in reads])
+
+        return work(self, self.tape, operator, read)
+
+    def _without(self, name: str, operator: object) -> BuildError:
+        if name in ("price", "size") and "price" not in self.columns and "bid" in self.columns:
+            return BuildError(
+                f"{operator!r} reads {name!r}, and this tape has quotes only; apply it to a signal instead, "
+                "for example ticks.pipe(mid(), moving_average(10))"
+            )
+        return UnknownName(f"column of the tape for {operator!r}", name, self.columns)
+
+    def with_other(self, other: "Signal", operator: Operator) -> "Signal":
+        """The signal of an operator on the price and another signal."""
+        return self.through(Column("price")).with_other(other, operator)
+
+    def derive(self, derivation: Derivation) -> "Tape":
+        """A tape of rows of its own."""
+        kind = self.kind_of(())
+        return derive(self, derivation, lambda: (self.item, self.item.of_kind(kind)), 1 if self.derived else 0)
+
+    def where(self, condition: Callable[[Any], Any]) -> "Tape":
+        """The same rows, of which only those count that meet the condition; see `where`."""
+        check_condition(condition, self.columns, ())
+        owner = self.owner or self.graph.owner
+
+        def filtered() -> Ticks:
+            ticks = self.item
+            met = ticks.counted
+            if len(ticks):
+                met = evaluate(condition, Rows(ticks, {}), len(ticks))
+                met = met if ticks.counted is None else met & ticks.counted
+            return Ticks(ticks.columns, ticks.symbols, ticks.root, met)
+
+        return Tape(self.graph, f"{self.name} | where({fingerprint(condition)})", self.columns, self.tape, owner, self.derived, filtered)
+
+
+class Signal(Stream[Values]):
+    """A column aligned with a tape: for every row of every batch one float64 value.
+
+    Arithmetic and comparisons make new signals, value by value; a comparison is 1, 0, or nan where it is not known.
+    `==` compares streams, not values.
+    """
+
+    def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False) -> None:
+        super().__init__(tape.graph, name, owner, step)
+        self.tape, self.logical = tape, logical
+
+    def through(self, operator: Operator) -> "Signal":
+        """The signal of an operator at work on this one: it advances on fresh rows that are not nan."""
+        if len(operator.reads) != 1:
+            raise BuildError(f"{operator!r} reads {', '.join(operator.reads)}: apply it to a tape, a signal has one value a row")
+
+        def read() -> Input:
+            values = self.item
+            return Input(values.rows, values.fresh & (values.value == values.value), values.value)
+
+        return work(self, self.tape, operator, read)
+
+    def with_other(self, other: "Signal", operator: Operator) -> "Signal":
+        """The signal of an operator on this signal and another; it advances on fresh rows on which neither is nan."""
+        from pipeline.combine import pair_of  # combine stands on flow
+
+        pair = pair_of(self, other)
+
+        def read() -> Input:
+            combined = pair.item
+            x, y = combined.values["left"], combined.values["right"]
+            return Input(combined.rows, combined.fresh("left") & ~(np.isnan(x) | np.isnan(y)), x, y)
+
+        return work(pair, pair.tape, operator, read)
+
+    def derive(self, derivation: Derivation) -> Tape:
+        """A tape of rows of its own, made of this signal's values as prices of size 0."""
+
+        def read() -> tuple[Ticks, Flags]:
+            rows, value = self.item.rows, self.item.value
+            columns = {name: rows.columns[name] for name in ("seq", "time", "symbol", "kind")} | {"price": value, "size": np.zeros(len(value))}
+            return Ticks(columns, rows.symbols, rows.root), self.item.fresh & ~np.isnan(value)
+
+        return derive(self, derivation, read, 1 if self.tape.derived else 0)
+
+    def apply(self, function: Callable[[Floats], Any]) -> "Signal":
+        """The stateless rest: `function` takes the values of a batch and returns as many. (Rx has `map` for items.)"""
+        return self._each(function, f"apply({fingerprint(function)})", self.graph.owner)
+
+    def where(self, condition: Callable[[Any], Any]) -> "Signal":
+        """The same signal, fresh only where the condition holds; it sees `s.value` and the row's own columns."""
+        check_condition(condition, self.tape.columns, ("value",))
+
+        def filtered() -> Values:
+            rows, value, fresh = self.item.rows, self.item.value, self.item.fresh
+            met = fresh & evaluate(condition, Rows(rows, {"value": value}), len(rows)) if len(rows) else fresh
+            return Values(rows, value, met)
+
+        return Signal(self.tape, f"{self.name} | where({fingerprint(condition)})", self.owner or self.graph.owner, filtered, self.logical)
+
+    def _each(self, function: Callable[[Floats], Any], name: str, owner: str | None, logical: bool = False) -> "Signal":
+        known = self.made.get((owner, name, function))
+        if known is not None:
+            return known  # type: ignore[no-any-return]
+
+        def computed_here() -> Values:
+            values = self.item
+            return Values(values.rows, computed(function, name, values.value), values.fresh)
+
+        made = self.made[owner, name, function] = Signal(self.tape, f"{self.name} | {name}", self.owner or owner, computed_here, logical)
+        return made
+
+    def _with(self, other: object, ufunc: np.ufunc, sign: str, swapped: bool = False, logical: bool = False) -> "Signal":
+        if isinstance(other, Signal):
+            from pipeline.combine import combine_pair  # combine stands on flow
+
+            key = (ufunc, id(other))
+            if key not in self.made:
+                self.made[key] = combine_pair(self, other, known_only(ufunc) if logical else ufunc, sign, logical)
+            return self.made[key]  # type: ignore[no-any-return]
+        if not isinstance(other, int | float | np.number):
+            return NotImplemented
+        constant, compute = float(other), known_only(ufunc) if logical else ufunc
+        name = f"{constant:g} {sign} x" if swapped else f"x {sign} {constant:g}"
+        key = (name, constant)
+        if key not in self.made:
+            apply = (lambda x: compute(constant, x)) if swapped else (lambda x: compute(x, constant))
+            self.made[key] = self._each(apply, name, None, logical)
+        return self.made[key]  # type: ignore[no-any-return]
+
+    def __add__(self, other: object) -> "Signal":
+        return self._with(other, np.add, "+")
+
+    def __radd__(self, other: object) -> "Signal":
+        return self._with(other, np.add, "+", swapped=True)
+
+    def __sub__(self, other: object) -> "Signal":
+        return self._with(other, np.subtract, "-")
+
+    def __rsub__(self, other: object) -> "Signal":
+        return self._with(other, np.subtract, "-", swapped=True)
+
+    def __mul__(self, other: object) -> "Signal":
+        return self._with(other, np.multiply, "*")
+
+    def __rmul__(self, other: object) -> "Signal":
+        return self._with(other, np.multiply, "*", swapped=True)
+
+    def __truediv__(self, other: object) -> "Signal":
+        return self._with(other, np.divide, "/")
+
+    def __rtruediv__(self, other: object) -> "Signal":
+        return self._with(other, np.divide, "/", swapped=True)
+
+    def __pow__(self, other: object) -> "Signal":
+        return self._with(other, np.power, "**")
+
+    def __gt__(self, other: object) -> "Signal":
+        return self._with(other, np.greater, ">", logical=True)
+
+    def __ge__(self, other: object) -> "Signal":
+        return self._with(other, np.greater_equal, ">=", logical=True)
+
+    def __lt__(self, other: object) -> "Signal":
+        return self._with(other, np.less, "<", logical=True)
+
+    def __le__(self, other: object) -> "Signal":
+        return self._with(other, np.less_equal, "<=", logical=True)
+
+    def __and__(self, other: object) -> "Signal":
+        return self._with(other, np.logical_and, "&", logical=True)
+
+    def __or__(self, other: object) -> "Signal":
+        return self._with(other, np.logical_or, "|", logical=True)
+
+    def __neg__(self) -> "Signal":
+        return self._each(np.negative, "-x", None)
+
+    def __abs__(self) -> "Signal":
+        return self._each(np.absolute, "abs(x)", None)
+
+    def __invert__(self) -> "Signal":
+        return self._each(known_only(np.logical_not), "~x", None, logical=True)
+
+    def __bool__(self) -> bool:
+        raise BuildError("a signal is neither true nor false: combine signals with & and |, not with and, or, not, if")
+
+
+def where(condition: Callable[[Any], Any]) -> Callable[[S], S]:
+    """Filter a tape or a signal: rows stay in place, but only those that meet the condition count.
+
+    On a tape the condition sees the row's own columns; on a signal also `s.value`.
+
+    >>> from pipeline.checks import values_of
+    >>> from pipeline.operators import tick_count
+    >>> values_of(lambda ticks: ticks.pipe(where(lambda s: s.size >= 100), tick_count("1m")), price=[10.0] * 3, size=[100, 5, 200])
+    [1.0, 1.0, 2.0]
+    """
+    return lambda source: source.where(condition)
+
+
+def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[], Input]) -> Signal:
+    """Put a stage between a stream and a new signal."""
+    owner = source.owner or (None if operator.shared else source.graph.owner)
+    key = (owner, operator)
+    known = source.made.get(key)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    stage = Stage(operator, source.graph.capacity)
+    name = source.graph.add_stage(f"{source.name} | {stage.fingerprint}", stage)
+
+    def step() -> Values:
+        batch = read()
+        return Values(batch.rows, stage.step(batch), batch.fresh)
+
+    signal = source.made[key] = Signal(tape, name, owner, step)
+    return signal
+
+
+class DerivedStage(Stateful):
+    """A derivation at work."""
+
+    def __init__(self, derivation: Derivation, symbols: int) -> None:
+        self.derivation = derivation
+        super().__init__(repr(derivation), symbols)
+
+    def blank(self, symbols: int) -> State:
+        """The derivation's state, and how many rows it has made."""
+        state = self.derivation.state(symbols)
+        state.share("made", np.zeros(1, np.int64))
+        return state
+
+
+    def rows_of(self, ticks: Ticks, counted: Flags, shift: int) -> Ticks:
+        """The rows that the time of the root tape has made due."""
+        state = self.state
+        self.next_row += len(ticks)
+        due = self.derivation.step(state, ticks, counted, int(ticks.root.columns["time"][-1]), shift)
+        count, first = len(due["time"]), int(state.made[0])
+        state.made[0] += count
+        columns = {"seq": np.arange(first, first + count), "kind": np.zeros(count, np.int8), **due}
+        for column in columns.values():
+            column.flags.writeable = False
+        return Ticks(columns, ticks.symbols, ticks.root)
+
+
+def derive(source: Stream[Any], derivation: Derivation, read: Callable[[], tuple[Ticks, Flags]], shift: int) -> Tape:
+    """Put a derivation between a stream and a new tape; it has one batch, perhaps empty, for each batch."""
+    known = source.made.get(derivation)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    graph = source.graph
+    stage = DerivedStage(derivation, graph.capacity)
+    name = graph.add_stage(f"{source.name} | {stage.fingerprint}", stage)
+    columns = frozenset({"seq", "time", "symbol", "kind", *derivation.columns})
+    tape = source.made[derivation] = Tape(graph, name, columns, None, source.owner, True, lambda: stage.rows_of(*read(), shift))
+    return tape
+
+
+def as_float(column: NDArray[Any]) -> Floats:
+    return column if column.dtype == np.float64 else column.astype(np.float64)
+
+
+def known_only(ufunc: np.ufunc) -> Callable[..., Floats]:
+    """A comparison as 1, 0, or nan where an input is nan."""
+
+    def compare(*inputs: Any) -> Floats:
+        result: Floats = ufunc(*inputs).astype(np.float64)
+        for value in inputs:
+            result[np.broadcast_to(np.isnan(value), result.shape)] = np.nan
+        return result
+
+    return compare
+
+
+def computed(function: Callable[[Floats], Any], name: str, value: Floats) -> Floats:
+    """Call user code on values, and insist on a column of as many."""
+    if not len(value):
+        return value
+    result = np.asarray(function(value), dtype=np.float64)
+    if result.shape != value.shape:
+        raise BuildError(f"{name} returned the shape {result.shape} for {len(value)} rows; it must give one value a row")
+    result = result.view()
+    result.flags.writeable = False
+    return result
+
+
+def evaluate(condition: Callable[[Any], Any], rows: Rows, count: int) -> Flags:
+    """Call a condition on columns, and insist on a boolean column."""
+    met = condition(rows)
+    if not isinstance(met, np.ndarray) or met.dtype != np.bool_ or met.shape != (count,):
+        found = f"{met.dtype} of shape {met.shape}" if isinstance(met, np.ndarray) else repr(met)
+        raise BuildError(f"the condition {fingerprint(condition)} returned {found} for {count} rows; expected one boolean a row")
+    return met

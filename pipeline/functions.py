@@ -1,0 +1,28 @@
+"""The name of a user's function that is the same in every process: its qualified name and a hash of its code."""
+
+import hashlib
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+__all__ = ["fingerprint"]
+
+
+def fingerprint(function: Callable[..., Any]) -> str:
+    """A short text that tells one function from another, and stays the same as long as its code does.
+
+    >>> fingerprint(len), fingerprint(lambda s: s.price > 1) == fingerprint(lambda s: s.price > 1)
+    ('len', True)
+    >>> fingerprint(lambda s: s.price > 1) == fingerprint(lambda s: s.price > 2)
+    False
+    """
+    name = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return name
+    return f"{name}:{hashlib.blake2b(code_text(code).encode(), digest_size=4).hexdigest()}"
+
+
+def code_text(code: CodeType) -> str:
+    constants = [code_text(value) if isinstance(value, CodeType) else repr(value) for value in code.co_consts]
+    return f"{code.co_code.hex()}{constants}{code.co_names}"

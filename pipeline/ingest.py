@@ -1,0 +1,231 @@
+"""Ingest: raw rows of a feed become the tape: validated, in order of time, numbered.
+
+    lateness = 2s     newest - 2s              newest
+    ---------------------|------------------------|
+     later than that:     reordered before they
+     fail, clamp or drop  reach the tape
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BadRow, InputError, LateRow
+from pipeline.kernels import Codes, Flags, Times, Values1D, kernel
+from pipeline.symbols import SymbolTable
+from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
+
+__all__ = ["BATCH_ROWS", "Ingest", "Late", "RawRows"]
+
+BATCH_ROWS = 8192
+YEAR_2000, YEAR_2100 = 946_684_800_000_000_000, 4_102_444_800_000_000_000
+Late = Literal["fail", "clamp", "drop"]
+Columns = dict[str, NDArray[Any]]
+TRADES = np.full(BATCH_ROWS, Kind.TRADE, np.int8)
+QUOTES = np.full(BATCH_ROWS, Kind.QUOTE, np.int8)
+TRADES.flags.writeable = QUOTES.flags.writeable = False
+PRICES = ("price", "bid", "ask")
+SIZES = ("size", "bid_size", "ask_size")
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """Rows as a feed gives them: `columns` with `time` (ns) and `symbol` (1-based place in `names`, 0: none)."""
+
+    columns: Columns
+    names: tuple[str, ...]
+    source: str = "memory"
+    line_of: Callable[[int], int] = lambda row: row
+
+    def __len__(self) -> int:
+        return len(self.columns["time"])
+
+
+@kernel
+def first_out_of_order(time: Times, newest: int) -> int:
+    for i in range(time.shape[0]):
+        if time[i] < newest:
+            return i
+        newest = time[i]
+    return -1
+
+
+@kernel
+def first_bad_trade(time: Times, symbol: Codes, price: Values1D, size: Values1D, earliest: int, latest: int) -> int:
+    for i in range(time.shape[0]):
+        good = (time[i] >= earliest) & (time[i] < latest) & (symbol[i] > 0) & (price[i] - price[i] == 0.0)
+        if not (good & (size[i] >= 0.0) & (size[i] - size[i] == 0.0)):
+            return i
+    return -1
+
+
+@kernel
+def first_bad_time(time: Times, symbol: Codes, heartbeat: Flags, earliest: int, latest: int) -> int:
+    for i in range(time.shape[0]):
+        if time[i] < earliest or time[i] >= latest or (symbol[i] > 0) == heartbeat[i]:
+            return i
+    return -1
+
+
+@dataclass
+class Ingest:
+    """The gate to the tape. `accept` gives batches; a bad row ends it after the rows before it have been given."""
+
+    symbols: SymbolTable
+    late: Late = "fail"
+    lateness_ns: int = 0
+    on_drop: Callable[[dict[str, Any]], None] = lambda row: None
+    rows: int = 0
+    late_rows: int = 0
+    _newest: int = -(1 << 62)
+    _waiting: Columns = field(default_factory=dict)
+
+    def accept(self, raw: RawRows) -> Iterator[Ticks]:
+        """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
+        codes, count, fault = self._codes(raw)
+        for start in range(0, count, BATCH_ROWS):
+            columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count))
+            if self.lateness_ns:
+                columns = self._reordered(columns)
+            if len(columns["time"]):
+                yield self._batch(columns)
+            if bad is not None:
+                fault = bad
+                break
+        if fault is not None:
+            yield from self.finish()
+            raise fault
+
+    def finish(self) -> Iterator[Ticks]:
+        """What still waits for its turn, at the end of a feed."""
+        waiting, self._waiting = self._waiting, {}
+        waiting = by_time(waiting) if waiting else {"time": np.empty(0, np.int64)}
+        for start in range(0, len(waiting["time"]), BATCH_ROWS):
+            yield self._batch({name: column[start : start + BATCH_ROWS] for name, column in waiting.items()})
+
+    def _codes(self, raw: RawRows) -> tuple[NDArray[np.int32] | None, int, Exception | None]:
+        """The code of each name (None where they are the same), how many rows come before a refused symbol, and its fault."""
+        codes = np.zeros(len(raw.names) + 1, np.int32)
+        for place, name in enumerate(raw.names, 1):
+            try:
+                codes[place] = self.symbols.code(name)
+            except InputError as error:
+                return codes, int(np.argmax(raw.columns["symbol"] >= place)), error
+        return None if np.array_equal(codes, np.arange(len(codes))) else codes, len(raw), None
+
+    def _checked(self, raw: RawRows, codes: NDArray[np.int32] | None, start: int, end: int) -> tuple[Columns, Exception | None]:
+        """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
+        columns = {name: contiguous(name, column[start:end]) for name, column in raw.columns.items()}
+        if codes is not None:
+            columns["symbol"] = codes[columns["symbol"]]
+        if "kind" not in columns:
+            columns["kind"] = (TRADES if "price" in columns else QUOTES)[: end - start]
+        fault: Exception | None = None
+        bad = first_bad(columns)
+        if bad is not None:
+            row, column, reason = bad
+            fault = BadRow(raw.source, raw.line_of(start + row), column, columns[column][row].item(), reason)
+            columns = {name: values[:row] for name, values in columns.items()}
+        late = self._in_order(columns, raw, start)
+        return (late[0], late[1] or fault) if late is not None else (columns, fault)
+
+    def _in_order(self, columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None] | None:
+        """None where no row is late; else the columns after the policy, and the fault that ends the feed."""
+        time = columns["time"]
+        row = first_out_of_order(time, self._newest)
+        if row < 0:
+            self._newest = int(time[-1]) if len(time) else self._newest
+            return None
+        newest_before = np.maximum(np.maximum.accumulate(np.concatenate([[self._newest], time[:-1]])), self._newest)
+        allowed = newest_before - self.lateness_ns
+        late = time < allowed
+        if self.late == "fail" and late.any():
+            row = int(np.argmax(late))
+            fault = LateRow(raw.source, raw.line_of(start + row), int(newest_before[row] - time[row]), self.lateness_ns)
+            self._newest = int(newest_before[row])
+            return {name: values[:row] for name, values in columns.items()}, fault
+        self._newest = int(max(newest_before[-1], time[-1]))
+        self.late_rows += int(late.sum())
+        if self.late == "drop":
+            for row in np.flatnonzero(late).tolist():
+                self.on_drop(self._described(columns, raw, row, start, f"{(newest_before[row] - time[row]) / 1e9:.9g} s late"))
+            return {name: values[~late] for name, values in columns.items()}, None
+        return {**columns, "time": np.where(late, allowed, time), "event_time": columns.get("event_time", time)}, None
+
+    def _described(self, columns: Columns, raw: RawRows, row: int, start: int, reason: str) -> dict[str, Any]:
+        values = {name: column[row].item() for name, column in columns.items() if name not in ("symbol", "kind")}
+        symbol = self.symbols.name(int(columns["symbol"][row]))
+        return {"source": raw.source, "line": raw.line_of(start + row), "reason": reason, "symbol": symbol, **values}
+
+    def _reordered(self, columns: Columns) -> Columns:
+        """The rows that no later row can precede any more; the others wait."""
+        if self.late == "clamp":
+            columns.setdefault("event_time", columns["time"])
+        held = {name: np.concatenate([self._waiting[name], column]) for name, column in columns.items()} if self._waiting else columns
+        held = by_time(held)
+        due = int(np.searchsorted(held["time"], self._newest - self.lateness_ns, side="right"))
+        self._waiting = {name: column[due:].copy() for name, column in held.items()}
+        return {name: column[:due] for name, column in held.items()}
+
+    def _batch(self, columns: Columns) -> Ticks:
+        count = len(columns["time"])
+        columns = {"seq": np.arange(self.rows, self.rows + count), **columns}
+        if self.late == "clamp":
+            columns.setdefault("event_time", columns["time"])
+        for column in columns.values():
+            column.flags.writeable = False
+        self.rows += count
+        return Ticks(columns, self.symbols)
+
+
+def contiguous(name: str, column: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(column, dtype=COLUMN_TYPES.get(name)).view()
+
+
+def by_time(columns: Columns) -> Columns:
+    order = np.argsort(columns["time"], kind="stable")
+    return {name: column[order] for name, column in columns.items()}
+
+
+def first_bad(columns: Columns) -> tuple[int, str, str] | None:
+    """The first row that is no tick: its place, the column, and the reason."""
+    time, symbol, kind = columns["time"], columns["symbol"], columns["kind"]
+    trades_only = "price" in columns and "size" in columns and not kind.any()
+    if trades_only and first_bad_trade(time, symbol, columns["price"], columns["size"], YEAR_2000, YEAR_2100) < 0:
+        return None
+    found: list[tuple[int, str, str]] = []
+    row = first_bad_time(time, symbol, kind == Kind.HEARTBEAT, YEAR_2000, YEAR_2100)
+    if row >= 0:
+        wrong_time = not YEAR_2000 <= time[row] < YEAR_2100
+        found.append((row, "time", time_reason(int(time[row]))) if wrong_time else (row, "symbol", "is missing, or stands on a HEARTBEAT"))
+    for name in (*PRICES, *SIZES):
+        if name in columns:
+            found += bad_number(name, columns[name], kind)
+    found += [(row, "kind", "is no kind of row (0 TRADE, 1 QUOTE, 2 GAP, 3 HEARTBEAT)") for row in np.flatnonzero((kind < 0) | (kind > 3))[:1].tolist()]
+    return min(found, default=None)
+
+
+def bad_number(name: str, column: NDArray[Any], kind: NDArray[np.int8]) -> list[tuple[int, str, str]]:
+    """A trade's price and size must be finite, a quote's side may be absent (nan); sizes are not below zero."""
+    trade = (kind == Kind.TRADE) & (name in ("price", "size"))
+    wrong = np.isinf(column) | (np.isnan(column) & trade)
+    if name in SIZES:
+        wrong |= column < 0.0
+    row = int(np.argmax(wrong))
+    if not len(column) or not wrong[row]:
+        return []
+    value = column[row]
+    return [(row, name, "is not a number" if np.isnan(value) else "is not finite" if np.isinf(value) else "is below zero")]
+
+
+def time_reason(time: int) -> str:
+    """Why a time is none, with a hint where another unit would make it one."""
+    for unit, scale in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if YEAR_2000 <= time * scale < YEAR_2100:
+            return f"is no time in nanoseconds between 2000 and 2100; it would be one in {unit}: give the unit with --time-unit {unit}"
+    return "is no time in nanoseconds between 2000 and 2100"
+
+

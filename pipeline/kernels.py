@@ -1,0 +1,153 @@
+"""The one decorator of inner loops: numba's options, one signature a kernel, compiled at the first call and kept on disk.
+
+A kernel is a plain loop over columns: inputs read-only, state in place, `out` last. It never raises, allocates or sees
+Python objects. Its parameters are annotated with the types below; they become its only signature, so that no unusual
+array can start a compilation in the middle of a run.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar, get_type_hints
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+__all__ = ["Codes", "CodesOut", "Counts", "Flags", "Floats", "Ints", "Kernel", "Marks", "Matrix", "Times", "Values1D", "fma", "inline", "kernel"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Times = Annotated[NDArray[np.int64], types.Array(types.int64, 1, "C", readonly=True)]
+"""int64 input column."""
+Codes = Annotated[NDArray[np.int32], types.Array(types.int32, 1, "C", readonly=True)]
+"""int32 input column: symbol codes."""
+Flags = Annotated[NDArray[np.bool_], types.Array(types.boolean, 1, "C", readonly=True)]
+"""bool input column."""
+Values1D = Annotated[NDArray[np.float64], types.Array(types.float64, 1, "C", readonly=True)]
+"""float64 input column."""
+Floats = Annotated[NDArray[np.float64], types.Array(types.float64, 1, "C")]
+"""float64 state or output."""
+Matrix = Annotated[NDArray[np.float64], types.Array(types.float64, 2, "C")]
+"""float64 state or output, a row per symbol or slot."""
+Ints = Annotated[NDArray[np.int64], types.Array(types.int64, 1, "C")]
+"""int64 state or output."""
+Counts = Annotated[NDArray[np.int64], types.Array(types.int64, 2, "C")]
+"""int64 state or output, a row per symbol or slot."""
+CodesOut = Annotated[NDArray[np.int32], types.Array(types.int32, 1, "C")]
+"""int32 state or output: symbol codes."""
+Marks = Annotated[NDArray[np.bool_], types.Array(types.boolean, 1, "C")]
+"""bool state or output."""
+
+SCALARS = {int: types.int64, float: types.float64, bool: types.boolean, type(None): types.void}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+KEEP_VERSIONS = 3
+
+
+def inline(function: Callable[P, R]) -> Callable[P, R]:
+    """A step shared by kernels, copied into each: a call that passes arrays would count references, ten times as slow."""
+    return numba.njit(**OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c with one rounding."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), build
+
+
+class Kernel(Generic[P, R]):
+    """An inner loop that compiles itself at its first call."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.function = function
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self._compiled: Callable[P, R] | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return (self._compiled or self.compile())(*args, **kwargs)
+
+    def compile(self) -> Callable[P, R]:
+        """Compile for the one signature the annotations give, or load it from the cache."""
+        hints = get_type_hints(self.function, include_extras=True)
+        arguments = [numba_type(hint) for name, hint in hints.items() if name != "return"]
+        signature = numba_type(hints["return"])(*arguments)
+        kept, numba.config.CACHE_DIR = numba.config.CACHE_DIR, cache_folder()
+        try:
+            self._compiled = numba.njit(signature, cache=True, **OPTIONS)(self.function)
+        finally:
+            numba.config.CACHE_DIR = kept
+        return self._compiled  # type: ignore[return-value]
+
+
+def kernel(function: Callable[P, R]) -> Kernel[P, R]:
+    """Make an inner loop of an annotated function.
+
+    >>> @kernel
+    ... def running_total(x: Values1D, out: Floats) -> None:
+    ...     total = 0.0
+    ...     for i in range(x.shape[0]):
+    ...         total += x[i]
+    ...         out[i] = total
+    >>> out = np.empty(3)
+    >>> running_total.function(np.ones(3), out)
+    >>> out.tolist()
+    [1.0, 2.0, 3.0]
+    """
+    return Kernel(function)
+
+
+def numba_type(hint: Any) -> Any:
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, types.Type):
+            return extra
+    return SCALARS[hint]
+
+
+@cache
+def cache_folder() -> str:
+    """Where compiled kernels are kept: one folder for each version of the kernels' sources, the newest few.
+
+    numba looks only at a kernel's own file, so a changed step in another file would leave a stale kernel behind.
+    """
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    stamps = [f"{path}:{stat.st_mtime_ns}:{stat.st_size}" for path in sources for stat in (path.stat(),)]
+    version = hashlib.blake2b("\n".join([numba.__version__, sys.version, *stamps]).encode(), digest_size=8).hexdigest()
+    for base in (user_cache(), Path(tempfile.gettempdir()) / f"rxtape-{os.environ.get('USER', 'kernels')}"):
+        folder = base / version
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            forget_old_versions(base, keep=folder)
+            return str(folder)
+    return tempfile.mkdtemp(prefix="rxtape-kernels-")
+
+
+def user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "rxtape" / "kernels"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "rxtape" / "kernels"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rxtape" / "kernels"
+
+
+def forget_old_versions(base: Path, keep: Path) -> None:
+    import shutil
+
+    others = sorted((folder for folder in base.iterdir() if folder != keep), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in others[KEEP_VERSIONS - 1 :]:
+        shutil.rmtree(folder, ignore_errors=True)

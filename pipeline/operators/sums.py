@@ -1,0 +1,256 @@
+"""Sums over a window, and what is made of them: moving average, volume, tick count, trade rate.
+
+Compensated addition (Neumaier 1974, in the branch-free form of Knuth's TwoSum): the rounding error of every addition
+and subtraction is kept beside the sum. When something left that is more than 2^20 times what remains, the sum is taken
+anew from the rows themselves, so that an absurd print is forgotten as soon as it has left. A mean is divided with the remainder in hand (one fused
+multiply-add), so that the mean of ten equal prices is that price.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.durations import SECOND, Duration
+from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, fma, inline, kernel
+from pipeline.stage import Input, Operator
+from pipeline.state import State, zeros
+from pipeline.windows.bounds import Window, window
+from pipeline.windows.slots import Slots
+
+__all__ = ["MovingAverage", "RollingSum", "TickCount", "TradeRate", "moving_average", "rolling_sum", "tick_count", "trade_rate", "volume"]
+
+SUM, MEAN, COUNT = 0, 1, 2
+TOTAL, ERROR, MAGNITUDE, LEFT, COUNTED = range(5)
+FORGET = 2.0**20
+NEVER = 1 << 62
+
+
+@inline
+def added(total, error, x):  # type: ignore[no-untyped-def]
+    """The sum and its kept rounding error after adding x."""
+    new = total + x
+    part = new - total
+    return new, error + ((total - (new - part)) + (x - part))
+
+
+@inline
+def anew(k, count, tail, mask, slot_symbol, value):  # type: ignore[no-untyped-def]
+    """Sum, error and magnitude of the newest `count` rows of a symbol, found backwards from the tail."""
+    total = error = magnitude = 0.0
+    slot = tail
+    while count > 0.0:
+        slot -= 1
+        if slot_symbol[slot & mask] == k:
+            total, error = added(total, error, value[slot & mask])
+            magnitude += abs(value[slot & mask])
+            count -= 1.0
+    return total, error, magnitude
+
+
+@inline
+def take_out(acc, k, x, tail, mask, slot_symbol, value):  # type: ignore[no-untyped-def]
+    """acc[k] = sum, its error, sum of magnitudes, the largest magnitude that left since the sum was taken anew, count."""
+    count = acc[k, COUNTED] - 1.0
+    total, error = added(acc[k, TOTAL], acc[k, ERROR], -x)
+    magnitude = acc[k, MAGNITUDE] - abs(x)
+    left = max(acc[k, LEFT], abs(x))
+    if count == 0.0 or left > FORGET * magnitude:
+        total, error, magnitude = anew(k, count, tail, mask, slot_symbol, value)
+        left = 0.0
+    acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, LEFT], acc[k, COUNTED] = total, error, magnitude, left, count
+
+
+@inline
+def put_in(acc, k, x):  # type: ignore[no-untyped-def]
+    acc[k, TOTAL], acc[k, ERROR] = added(acc[k, TOTAL], acc[k, ERROR], x)
+    acc[k, MAGNITUDE] += abs(x)
+    acc[k, COUNTED] += 1.0
+
+
+@inline
+def told(acc, k, what):  # type: ignore[no-untyped-def]
+    """The sum, mean or count of a window that is not empty; a mean is divided with the remainder in hand."""
+    if what == COUNT:
+        return acc[k, COUNTED]
+    if what == SUM:
+        return acc[k, TOTAL] + acc[k, ERROR]
+    quotient = acc[k, TOTAL] / acc[k, COUNTED]
+    return quotient + (fma(-quotient, acc[k, COUNTED], acc[k, TOTAL]) + acc[k, ERROR]) / acc[k, COUNTED]
+
+
+@kernel
+def sums_over_time(
+    time: Times, symbol: Codes, fresh: Flags, x: Values1D, width: int, mask: int, ends: Ints, slot_time: Ints, slot_symbol: CodesOut,
+    value: Floats, acc: Matrix, what: int, out: Floats,
+) -> None:  # fmt: skip
+    head, tail = ends[0], ends[2]
+    leaves = slot_time[head & mask] if head != tail else NEVER
+    for i in range(x.shape[0]):
+        while leaves <= time[i] - width:
+            j = np.uint64(head & mask)
+            take_out(acc, np.uint32(slot_symbol[j]), value[j], tail, mask, slot_symbol, value)
+            head += 1
+            leaves = slot_time[np.uint64(head & mask)] if head != tail else NEVER
+        k = np.uint32(symbol[i])
+        if fresh[i]:
+            j = np.uint64(tail & mask)
+            slot_time[j] = time[i]
+            slot_symbol[j] = symbol[i]
+            value[j] = x[i]
+            if head == tail:
+                leaves = time[i]
+            tail += 1
+            put_in(acc, k, x[i])
+        out[i] = np.nan if k == 0 or (what == MEAN and acc[k, COUNTED] == 0.0) else told(acc, k, what)
+    ends[0], ends[2] = head, tail
+
+
+@kernel
+def sums_over_rows(symbol: Codes, fresh: Flags, x: Values1D, rows: int, place: Ints, value: Matrix, acc: Matrix, what: int, out: Floats) -> None:
+    for i in range(x.shape[0]):
+        k = np.uint32(symbol[i])
+        if fresh[i]:
+            at = place[k]
+            if acc[k, COUNTED] == rows:
+                old = value[k, at]
+                value[k, at] = 0.0
+                total, error = added(acc[k, TOTAL], acc[k, ERROR], -old)
+                magnitude = acc[k, MAGNITUDE] - abs(old)
+                left = max(acc[k, LEFT], abs(old))
+                if left > FORGET * (magnitude + abs(x[i])):
+                    total = error = magnitude = left = 0.0
+                    for j in range(rows):
+                        total, error = added(total, error, value[k, j])
+                        magnitude += abs(value[k, j])
+                acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, LEFT] = total, error, magnitude, left
+                acc[k, COUNTED] -= 1.0
+            value[k, at] = x[i]
+            place[k] = 0 if at + 1 == rows else at + 1
+            put_in(acc, k, x[i])
+        out[i] = told(acc, k, what) if acc[k, COUNTED] == rows else np.nan
+
+
+def sums_state(bounds: Window, symbols: int) -> State:
+    """The memory of sums over a window."""
+    if bounds.rows:
+        return State(symbols, acc=zeros((symbols, 8)), place=zeros(symbols, "i8"), value=zeros((symbols, bounds.rows)))
+    return State(symbols, acc=zeros((symbols, 8)), parts={"slots": Slots(bounds, symbols, value=("f8", 0))})
+
+
+def sums(bounds: Window, state: State, batch: Input, x: NDArray[np.float64], what: int) -> NDArray[np.float64]:
+    """Sum, mean or count of `x` over the window of `state`, for each row."""
+    out = np.empty(len(x))
+    if bounds.rows:
+        sums_over_rows(batch.symbol, batch.fresh, x, bounds.rows, state.place, state.value, state.acc, what, out)
+        return out
+    slots = state.slots
+    sums_over_time(
+        batch.time, batch.symbol, batch.fresh, x, slots.width_ns, slots.mask, slots.ends, slots.time, slots.symbol, slots.value, state.acc, what, out
+    )
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class RollingSum(Operator):
+    """Sum of the values in the window."""
+
+    window: Window
+    column: str = "price"
+    what: ClassVar[int] = SUM
+    shared: ClassVar[bool] = True
+
+    @property
+    def reads(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The one column that is summed."""
+        return (self.column,)
+
+    def state(self, symbols: int) -> State:
+        """Sums and the rows of the window."""
+        return sums_state(self.window, symbols)
+
+    def step(self, state: State, batch: Input) -> NDArray[np.float64]:
+        """One sum, mean or count a row."""
+        return sums(self.window, state, batch, batch.values, self.what)
+
+
+@dataclass(frozen=True, slots=True)
+class MovingAverage(RollingSum):
+    """Mean of the values in the window."""
+
+    what: ClassVar[int] = MEAN
+
+
+@dataclass(frozen=True, slots=True)
+class TickCount(RollingSum):
+    """How many values are in the window."""
+
+    what: ClassVar[int] = COUNT
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRate(TickCount):
+    """How many values a second are in the window."""
+
+    def step(self, state: State, batch: Input) -> NDArray[np.float64]:
+        """One rate a row."""
+        counted = sums(self.window, state, batch, batch.values, COUNT)
+        counted /= self.window.width_ns / SECOND
+        return counted
+
+
+def moving_average(window_: int | Duration) -> MovingAverage:
+    """Mean price of the last n trades of each symbol, or of those in (t - width, t], in quote currency.
+
+    On a signal, the mean of its values. nan before n trades, or while a time window is empty. Raises ParameterError
+    for a window below one row or of no width. The usual simple moving average (SMA).
+
+    >>> from pipeline.checks import values_of
+    >>> values_of(moving_average(2), price=[10.0, 11.0, 13.0])
+    [nan, 10.5, 12.0]
+    """
+    return MovingAverage(window(window_))
+
+
+def rolling_sum(window_: int | Duration) -> RollingSum:
+    """Sum of the last n values of each symbol, or of those in (t - width, t].
+
+    nan before n values; 0 while a time window is empty. On a tape it sums prices; `column("size")` or any signal
+    before it makes it sum something else.
+
+    >>> from pipeline.checks import values_of
+    >>> values_of(rolling_sum("2s"), price=[1.0, 2.0, 4.0], seconds=[0, 1, 2])
+    [1.0, 3.0, 6.0]
+    """
+    return RollingSum(window(window_))
+
+
+def volume(window_: int | Duration) -> RollingSum:
+    """Traded size of each symbol over (t - width, t], or over its last n trades, in base units; 0 if nothing traded.
+
+    >>> from pipeline.checks import values_of
+    >>> values_of(volume("1m"), price=[10.0, 10.0], size=[3.0, 4.0], seconds=[0, 30])
+    [3.0, 7.0]
+    """
+    return RollingSum(window(window_), "size")
+
+
+def tick_count(over: Duration) -> TickCount:
+    """Number of trades (on a signal: of new values) of each symbol in (t - over, t].
+
+    >>> from pipeline.checks import values_of
+    >>> values_of(tick_count("10s"), price=[10.0, 10.0, 10.0], seconds=[0, 1, 11])
+    [1.0, 2.0, 1.0]
+    """
+    return TickCount(window(over))
+
+
+def trade_rate(over: Duration) -> TradeRate:
+    """Trades a second of each symbol in (t - over, t].
+
+    >>> from pipeline.checks import values_of
+    >>> values_of(trade_rate("10s"), price=[10.0, 10.0], seconds=[0, 1])
+    [0.1, 0.2]
+    """
+    return TradeRate(window(over))

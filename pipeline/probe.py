@@ -1,0 +1,160 @@
+"""What a condition sees, and the one probe that catches its misuse when the graph is built.
+
+At run time a condition gets plain numpy columns. numpy lets `a and b` pass on a batch of one row and raises on two, so
+the mistake would show itself in the middle of a run. The probe calls the condition once with columns that know only
+what is allowed, and notes which of them it uses.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BuildError, UnknownName
+from pipeline.functions import fingerprint
+from pipeline.ticks import Ticks
+
+__all__ = ["Rows", "check_condition"]
+
+USE_SIGNS = "use & | ~ with brackets around each comparison, as in (s.price > 10) & (s.size > 5)"
+ELEMENTWISE = {np.where, np.clip, np.isnan, np.nan_to_num, np.select, np.isclose, np.round, np.around, np.sign}
+
+
+class Rows:
+    """The rows of a batch as a condition sees them: the named signals, then the row's own columns, as numpy columns."""
+
+    __slots__ = ("_ticks", "_values")
+
+    def __init__(self, ticks: Ticks, values: Mapping[str, NDArray[Any]]) -> None:
+        self._ticks, self._values = ticks, values
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        found = self._values.get(name)
+        if found is None:
+            found = self._ticks.columns.get(name)
+            if found is None:
+                raise UnknownName("signal or column", name, (*self._values, *self._ticks.columns))
+        return found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in Rows.__slots__:
+            object.__setattr__(self, name, value)
+        else:
+            raise BuildError(f"a condition cannot set {name!r}: it only looks at the rows")
+
+
+class ProbeRows:
+    """Stands in for `Rows` during the probe; notes the names that are used."""
+
+    def __init__(self, names: Mapping[str, bool]) -> None:
+        self._names = names
+        self._used: set[str] = set()
+
+    def __getattr__(self, name: str) -> "Probe":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name not in self._names:
+            raise UnknownName("signal or column", name, self._names)
+        self._used.add(name)
+        return Probe(name, self._names[name])
+
+
+class Probe:
+    """A column without values: knows elementwise arithmetic and nothing else."""
+
+    __array_priority__ = 1000
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, text: str, logical: bool) -> None:
+        self.text, self.logical = text, logical
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> "Probe":
+        if method != "__call__":
+            self.refuse(f"{ufunc.__name__}.{method}", "mixes rows with one another")
+        logical = ufunc.nout == 1 and np.dtype(bool).char in {types[-1] for types in ufunc.types if types.startswith("d")}
+        bitwise = ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
+        if bitwise and not all(logic(value) for value in inputs):
+            raise BuildError(f"& | ~ join comparisons, but one side of {join(inputs)} is none; {USE_SIGNS}")
+        return Probe(f"{ufunc.__name__}({join(inputs)})", logical or bitwise)
+
+    def __array_function__(self, function: Callable[..., Any], types: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Probe":
+        if function not in ELEMENTWISE:
+            self.refuse(f"numpy.{function.__name__}", "may mix rows with one another")
+        return Probe(f"{function.__name__}({join(args)})", function in (np.isnan, np.isclose))
+
+    def refuse(self, what: str, why: str) -> NoReturn:
+        """Say what was done to the column, and what to do instead."""
+        raise BuildError(
+            f"{what} on the column {self.text} {why}; a condition looks at one row at a time. "
+            "For a window use an operator (moving_average, rolling_max, price_change, buffer(n).apply(f))"
+        )
+
+    def __bool__(self) -> bool:
+        raise BuildError(f"{self.text} is a column, neither true nor false: `and`, `or`, `not`, `if`, min, max and a < b < c do not work; {USE_SIGNS}")
+
+    def __float__(self) -> float:
+        raise BuildError(f"{self.text} is a column, not a number: use numpy's functions (numpy.log, not math.log)")
+
+    __int__ = __index__ = __round__ = __float__  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> "Probe":
+        if name in ("__array_interface__", "__array_struct__", "__array__"):
+            raise AttributeError(name)
+        return self.refuse(f".{name}", "is not elementwise")
+
+    def __len__(self) -> int:
+        self.refuse("len()", "depends on the batch")
+
+    def __iter__(self) -> Any:
+        self.refuse("a loop", "goes through the rows one by one")
+
+    def __getitem__(self, rows: object) -> "Probe":
+        return self.refuse("indexing", "shifts rows against one another")
+
+    def __lshift__(self, other: object) -> "Probe":
+        return self.refuse("a shift", "is not elementwise")
+
+    __rshift__ = __rlshift__ = __rrshift__ = __matmul__ = __contains__ = __lshift__  # type: ignore[assignment]
+
+
+def logic(value: object) -> bool:
+    return value.logical if isinstance(value, Probe) else isinstance(value, bool | np.bool_)
+
+
+def join(inputs: Iterable[object]) -> str:
+    return ", ".join(value.text if isinstance(value, Probe) else repr(value) for value in inputs)
+
+
+def operation(ufunc: np.ufunc, swapped: bool = False) -> Callable[..., Probe]:
+    def apply(self: Probe, *others: object) -> Probe:
+        return self.__array_ufunc__(ufunc, "__call__", *((*others, self) if swapped else (self, *others)))
+
+    return apply
+
+
+for sign, ufunc in {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "floordiv": np.floor_divide, "mod": np.remainder,
+    "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+}.items():  # fmt: skip
+    setattr(Probe, f"__{sign}__", operation(ufunc))
+    setattr(Probe, f"__r{sign}__", operation(ufunc, swapped=True))
+for sign, ufunc in {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+    "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
+}.items():  # fmt: skip
+    setattr(Probe, f"__{sign}__", operation(ufunc))
+
+
+def check_condition(condition: Callable[[Any], Any], columns: Iterable[str], names: Iterable[str], logical: Iterable[str] = ()) -> frozenset[str]:
+    """Call a condition once without values; BuildError says what it must not do. Returns the names it uses."""
+    known = dict.fromkeys(columns, False) | dict.fromkeys(names, False) | dict.fromkeys(logical, True)
+    rows = ProbeRows(known)
+    try:
+        result = condition(rows)
+    except BuildError as error:
+        raise BuildError(f"in the condition {fingerprint(condition)}: {error}") from None
+    if not isinstance(result, Probe) or not result.logical:
+        found = f"the number {result.text}" if isinstance(result, Probe) else repr(result)
+        raise BuildError(f"the condition {fingerprint(condition)} gives {found}; expected a comparison of columns, such as s.price > 10")
+    return frozenset(rows._used)

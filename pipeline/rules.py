@@ -1,0 +1,222 @@
+"""alert_when: from a condition on combined signals to alerts."""
+
+from collections.abc import Callable
+from string import Formatter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.alerts import CLEARED, RAISED, Alert, AlertIds, Order, format_time
+from pipeline.combine import Combination, Combined
+from pipeline.durations import Duration, nanoseconds
+from pipeline.errors import BuildError, ParameterError, UnknownName
+from pipeline.flow import evaluate
+from pipeline.functions import fingerprint
+from pipeline.graph import Stream
+from pipeline.probe import Rows, check_condition
+from pipeline.rule_machine import BUSY, COOLED, EVENTS, LAST_ROW, MEMORY_COLUMNS, TIED_TIME, TOUCHED, every_row, rule_rows
+from pipeline.stage import Stateful
+from pipeline.state import State, full, zeros
+from pipeline.ticks import Kind, Ticks
+
+__all__ = ["AlertStream", "alert_when"]
+
+Condition = Callable[[Any], Any]
+SEVERITIES = ("info", "warning", "critical")
+LONG_AGO = -(1 << 62)
+NOTHING = np.empty(0, np.bool_)
+
+
+class Rule(Stateful):
+    """A rule at work: which symbols are pending, active or cooling down, and the values of those that wait."""
+
+    def __init__(self, text: str, symbols: int, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        self._events = np.empty((0, 5), np.int64)
+        self._touched = np.empty(0, np.int64)
+        super().__init__(text, symbols)
+
+    def blank(self, symbols: int) -> State:
+        """Everybody inactive."""
+        memory = zeros((symbols, MEMORY_COLUMNS), "i8")
+        memory[:, LAST_ROW] = -1
+        memory[:, TIED_TIME] = memory[:, COOLED] = LONG_AGO
+        return State(symbols, {"lists": zeros(8, "i8")}, memory=memory, saved=full((symbols, len(self.columns)), np.nan))
+
+    @property
+    def busy(self) -> bool:
+        """Whether any symbol is not inactive."""
+        return bool(self.state.lists[BUSY])
+
+    def scratch(self, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Room for all events a batch can have: one a row, and one a waiting symbol."""
+        most = 2 * rows + int(self.state.lists[BUSY]) + 1
+        if len(self._events) < most:
+            self._events, self._touched = np.empty((most, 5), np.int64), np.empty(most, np.int64)
+        return self._events, self._touched
+
+    def save_values(self, columns: list[NDArray[Any]]) -> None:
+        """Keep the last values of whoever waits, for a deadline in a later batch."""
+        codes = self._touched[: self.state.lists[TOUCHED]]
+        rows = self.state.memory[codes, LAST_ROW]
+        for place, column in enumerate(columns):
+            self.state.saved[codes, place] = column[rows]
+        self.state.memory[codes, LAST_ROW] = -1
+
+
+class AlertStream(Stream[list[Alert]]):
+    """The alerts of one rule: a list for each batch that has any."""
+
+    def __init__(
+        self, source: Combination, condition: Condition, clear: Condition | None, hold: int, cooldown: int, severity: str, message: str,
+        every: bool, name: str,
+    ) -> None:  # fmt: skip
+        graph = source.graph
+        owner = source.owner or graph.owner
+        self.rule = name or graph.next_rule(owner)
+        super().__init__(graph, f"{owner}: {self.rule}", owner, self._judge)
+        self.source, self.condition, self.clear, self.every = source, condition, clear, every
+        self.hold, self.cooldown, self.severity, self.message = hold, cooldown, severity, message
+        self.logical = {label for label, signal in source.signals.items() if signal.logical}
+        used, told = self._check(), self._in_message()
+        self.used = sorted(used - {"time", "seq", "symbol", "kind", "side"})
+        self.tells_time = "time" in told
+        shown = (*source.signals, *sorted((used | told) - set(source.signals) - {"symbol", "time", "strategy"}))
+        text = f"alert_when({fingerprint(condition)}, {fingerprint(clear) if clear else None}, {hold}, {cooldown}, {every})"
+        self.stage = Rule(text, graph.capacity, shown)
+        graph.add_stage(self.name, self.stage)
+        self.ids = AlertIds(graph.identities.get(owner or "", owner or ""), self.rule)
+
+    def emit(self, item: list[Alert]) -> None:
+        """Hand the alerts of a batch to every Rx observer, if there are any."""
+        if item:
+            super().emit(item)
+
+    def _check(self) -> frozenset[str]:
+        columns, names = self.source.tape.columns, set(self.source.signals) - self.logical
+        used = check_condition(self.condition, columns, names, self.logical)
+        return used | check_condition(self.clear, columns, names, self.logical) if self.clear else used
+
+    def _in_message(self) -> set[str]:
+        names = {field for _, field, _, _ in Formatter().parse(self.message) if field is not None}
+        known = {*self.source.signals, *self.source.tape.columns, "symbol", "time", "strategy"}
+        for name in names - known:
+            raise UnknownName("signal or column for the message", name, known)
+        return names
+
+    def _judge(self) -> list[Alert]:
+        combined, stage = self.source.item, self.stage
+        rows, values = combined.rows, combined.values
+        count = len(rows)
+        stage.next_row += count
+        seen = {**values, **{name: values[name] == 1.0 for name in self.logical}} if self.logical else values
+        met = evaluate(self.condition, Rows(rows, seen), count) if count else NOTHING
+        if self.every:
+            events = self._every(combined, met)
+        elif not stage.busy and not np.count_nonzero(met):
+            events = self._run(combined, met, met, met)
+        else:
+            events = self._transitions(combined, met, seen)
+        alerts = self._alerts(events, combined) if len(events) else []
+        if stage.state.lists[TOUCHED]:
+            stage.save_values([self._column(combined, name) for name in stage.columns])
+        return alerts
+
+    def _transitions(self, combined: Combined, met: NDArray[np.bool_], seen: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+        count = len(met)
+        known = ~np.logical_or.reduce([np.isnan(self._column(combined, name)) for name in self.used]) if count else met
+        clear = ~met if self.clear is None or not count else evaluate(self.clear, Rows(combined.rows, seen), count)
+        return self._run(combined, met, clear, known)
+
+    def _run(self, combined: Combined, met: NDArray[np.bool_], clear: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+        rows, stage = combined.rows, self.stage
+        events, touched = stage.scratch(len(rows))
+        state, until = stage.state, int(rows.root.columns["time"][-1])
+        rule_rows(rows.columns["time"], rows.columns["symbol"], met, clear, known, until, self.hold, self.cooldown, state.memory, state.lists, touched, events)
+        return events[: state.lists[EVENTS]]
+
+    def _every(self, combined: Combined, met: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """NaN and freshness are looked at only where the condition holds."""
+        rows, stage = combined.rows, self.stage
+        if np.count_nonzero(met):
+            hits = np.flatnonzero(met)
+            keep = self._fresh(combined)[hits]
+            for name in self.used:
+                keep &= ~np.isnan(self._column(combined, name)[hits])
+            met = np.zeros(len(met), np.bool_)
+            met[hits[keep]] = True
+        events, _ = stage.scratch(len(rows))
+        state = stage.state
+        every_row(rows.columns["time"], rows.columns["symbol"], met, self.cooldown, state.memory, state.lists, events)
+        return events[: state.lists[EVENTS]]
+
+    def _fresh(self, combined: Combined) -> NDArray[np.bool_]:
+        """The rows that bring new input to anything the condition uses."""
+        signals = [combined.fresh(name) for name in self.used if name in combined.parts]
+        if len(signals) < len(self.used) or not signals:
+            signals += [combined.rows.of_kind(Kind.TRADE), combined.rows.of_kind(Kind.QUOTE)]
+        return np.logical_or.reduce(signals)
+
+    def _column(self, combined: Combined, name: str) -> NDArray[Any]:
+        found = combined.values.get(name)
+        return combined.rows.columns[name] if found is None else found
+
+    def _alerts(self, events: NDArray[np.int64], combined: Combined) -> list[Alert]:
+        columns = [self._column(combined, name) for name in self.stage.columns]
+        row_phase = 1 if self.source.tape.derived else 2
+        return [self._alert(combined.rows, columns, row_phase, *event) for event in events.tolist()]
+
+    def _alert(self, ticks: Ticks, columns: list[NDArray[Any]], row_phase: int, time: int, code: int, cleared: int, row: int, ordinal: int) -> Alert:
+        found = self.stage.state.saved[code].tolist() if row < 0 else [float(column[row]) for column in columns]
+        values = dict(zip(self.stage.columns, found, strict=True))
+        symbol, event = ticks.symbols.name(code), CLEARED if cleared else RAISED
+        order = Order(time, 0, 0) if ordinal < 0 else Order(time, row_phase, int(ticks.columns["seq"][row]))
+        clock = format_time(time) if self.tells_time else ""
+        message = self.message.format(strategy=self.owner, time=clock, symbol=symbol, **values) if self.message else ""
+        return Alert(symbol, time, message, values, event, self.severity, self.owner or "", self.rule, self.ids.id(event, symbol, time, ordinal), order)
+
+
+def alert_when(
+    condition: Condition,
+    *,
+    clear: Condition | None = None,
+    hold: Duration | None = None,
+    cooldown: Duration | None = None,
+    severity: str = "warning",
+    message: str = "",
+    every: bool = False,
+    name: str = "",
+) -> Callable[[Combination], AlertStream]:
+    """Alert when a condition becomes true for a symbol: one `raised` on entry, one `cleared` on exit, nothing between.
+
+    The condition sees the named signals and the row's own columns as numpy columns and joins comparisons with `&`, `|`
+    and `~`. `clear` is when it is over (default: when the condition is no longer met). `hold` is how long it must last
+    before it is raised, `cooldown` the shortest time from one raise of a symbol to the next; both end at their exact
+    time, whether or not the symbol trades then. A row on which a value that the rule uses is nan changes nothing.
+    `every=True` alerts on each row that meets the condition and brings something new. `message` is a format string of
+    values, `{symbol}`, `{strategy}` and `{time}`.
+
+    Raises BuildError for a misused condition, UnknownName for a name that is not there, ParameterError for the rest.
+
+    >>> from pipeline.checks import alerts_of
+    >>> from pipeline.combine import combine_latest
+    >>> from pipeline.operators import price_change
+    >>> def jump(ticks):
+    ...     change = ticks.pipe(price_change("1m"))
+    ...     return combine_latest(change=change).pipe(alert_when(lambda s: s.change > 0.01, message="{symbol} {change:+.1%}"))
+    >>> [(alert.event, alert.message) for alert in alerts_of(jump, price=[100.0, 102.0, 101.0], seconds=[0, 60, 90])]
+    [('raised', 'A +2.0%'), ('cleared', 'A +1.0%')]
+    """
+    if every and (clear is not None or hold is not None):
+        raise ParameterError("every=True alerts on each row; clear= and hold= have no meaning with it")
+    if severity not in SEVERITIES:
+        raise UnknownName("severity", severity, SEVERITIES)
+    hold_ns, cooldown_ns = nanoseconds(hold or "0s"), nanoseconds(cooldown or "0s")
+
+    def judge(source: Combination) -> AlertStream:
+        if not isinstance(source, Combination):
+            raise BuildError(f"alert_when follows combine_latest(name=signal, ...), not {type(source).__name__}")
+        return AlertStream(source, condition, clear, hold_ns, cooldown_ns, severity, message, every, name)
+
+    return judge

@@ -1,0 +1,221 @@
+"""The composition root: a feed, strategies and sinks become a run, and a run becomes a report."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from time import perf_counter, perf_counter_ns
+from typing import Any, get_args
+
+from reactivex import Observable
+
+from pipeline.alerts import Alert, Alerts
+from pipeline.collector import Collector
+from pipeline.delivery import Delivery
+from pipeline.durations import Duration, nanoseconds
+from pipeline.errors import BuildError, EngineFault, InputError, RxtapeError, SinkError, UnknownName, UsageError
+from pipeline.feed import Feed, recorded
+from pipeline.flow import Tape
+from pipeline.graph import Fault, Graph
+from pipeline.ingest import Ingest, Late, RawRows
+from pipeline.interruption import Batches, frozen_heap, stop_between_batches
+from pipeline.report import Report
+from pipeline.sinks import Sink
+from pipeline.sinks.jsonl import JsonLines
+from pipeline.sinks.worker import SinkWorker
+from pipeline.strategy import Strategy
+from pipeline.symbols import MAX_SYMBOLS, SymbolTable
+from pipeline.ticks import Ticks
+from pipeline.watchdog import Hang, Watchdog
+
+__all__ = ["Run", "run"]
+
+LOG = logging.getLogger("rxtape")
+
+
+def run(
+    feed: Feed | Ticks,
+    *strategies: Strategy,
+    sinks: Sequence[Sink | str] = (),
+    late: Late = "fail",
+    lateness: Duration = "0s",
+    max_symbols: int = MAX_SYMBOLS,
+    quarantine: str | Path | None = None,
+    keep_alerts: bool = True,
+    raise_faults: bool = False,
+) -> Report:
+    """Put a feed through strategies, their alerts into sinks (objects, or URLs such as "jsonl:alerts.jsonl").
+
+    Rows up to `lateness` late are put in order; later ones end the run ("fail"), are kept at the earliest time allowed
+    ("clamp"), or are set aside in the file `quarantine` ("drop"). `keep_alerts=False` leaves the alerts to the sinks.
+    A strategy or sink that raises is cut off and reported, or, with `raise_faults`, its error raised at the end.
+
+    Raises UsageError for what cannot work; bad input does not raise, it ends the run with `report.incomplete`.
+
+    >>> from pipeline import Strategy, Ticks, alert_when, combine_latest
+    >>> from pipeline.operators import moving_average
+    >>> class Above(Strategy):
+    ...     def alerts(self, ticks):
+    ...         return combine_latest(average=ticks.pipe(moving_average(2))).pipe(alert_when(lambda s: s.price > s.average))
+    >>> start = 1_381_219_200_000_000_000
+    >>> report = run(Ticks.of(time=[start, start + 1], symbol=["SPY", "SPY"], price=[10.0, 11.0]), Above())
+    >>> report.ticks, [(alert.symbol, alert.values["average"]) for alert in report.alerts]
+    (2, [('SPY', 10.5)])
+    """
+    made = Run(feed, *strategies, late=late, lateness=lateness, max_symbols=max_symbols, quarantine=quarantine, keep_alerts=keep_alerts)
+    report = made.go(sinks)
+    if raise_faults and report.quarantined:
+        raise report.quarantined[0].error
+    return report
+
+
+class Run:
+    """A run that has been built and waits to `go`; `graph.next_row` tells how far it is."""
+
+    def __init__(
+        self, feed: Feed | Ticks, *strategies: Strategy, late: Late = "fail", lateness: Duration = "0s", max_symbols: int = MAX_SYMBOLS,
+        quarantine: str | Path | None = None, keep_alerts: bool = True, on_fault: Callable[[Fault], None] | None = None,
+        on_hang: Callable[[Hang], None] | None = None, watchdog: Callable[..., Watchdog] = Watchdog,
+    ) -> None:  # fmt: skip
+        if late not in get_args(Late):
+            raise UnknownName("policy for late rows", late, get_args(Late))
+        self.feed = feed_of(feed)
+        self.report = Report()
+        self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
+        self._batches = Batches()
+        self.graph = Graph(SymbolTable(limit=max_symbols), self._faulted)
+        self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped)
+        columns = self.feed.columns | {"event_time"} if late == "clamp" else self.feed.columns
+        self.tape = Tape(self.graph, "tape", frozenset(columns))
+        self.collector = Collector(self.graph)
+        for strategy in strategies:
+            self._build(strategy)
+        self._watchdog = watchdog(self.graph, lambda: self._batches.busy, self._hung)
+        self._set_aside = JsonLines(quarantine) if quarantine is not None else None
+        self._delivery = Delivery((), self._sink_faulted)
+        self._kept: list[Alert] = []
+
+    def _build(self, strategy: object) -> None:
+        if not isinstance(strategy, Strategy):
+            hint = f"; make one: {strategy.__name__}()" if isinstance(strategy, type) else ""
+            raise BuildError(f"{strategy!r} is no strategy{hint}")
+        name = strategy.name
+        if name in self.graph.identities:
+            raise BuildError(f"two strategies are named {name!r}; give one another name: {type(strategy).__name__}(name=...)")
+        self.graph.identities[name] = repr(strategy)
+        try:
+            with self.graph.owned_by(name):
+                found = strategy.alerts(self.tape)
+            for stream in found if isinstance(found, list | tuple) else [found]:
+                if not isinstance(stream, Observable):
+                    raise BuildError(f"alerts(ticks) returned {stream!r:.80}; expected what alert_when gives, or an observable of alerts")
+                self.collector.listen(name, stream)
+        except EngineFault:
+            raise
+        except (Exception, SystemExit) as error:
+            cause = "" if isinstance(error, RxtapeError) else f"{type(error).__name__}: "
+            raise BuildError(f"strategy {name}: {cause}{error}") from error
+
+    def go(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
+        """Run to the end of the feed, deliver everything, and close the sinks; once."""
+        report = self.report
+        self._delivery = Delivery(sinks, self._sink_faulted, worker)
+        began = perf_counter()
+        try:
+            with self._watchdog, stop_between_batches(self._batches), frozen_heap():
+                self._judge_all()
+        except (InputError, SinkError) as error:
+            report.incomplete = error
+        except KeyboardInterrupt:
+            self.collector.drop()
+            report.interrupted = True
+        finally:
+            report.undelivered = self._delivery.close()
+            if self._set_aside is not None:
+                self._set_aside.flush()
+                self._set_aside.close()
+        report.seconds = perf_counter() - began
+        report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
+        return report
+
+    def _judge_all(self) -> None:
+        try:
+            for raw in self._raw_rows():
+                for batch in self.ingest.accept(raw):
+                    self._judge(batch)
+        except InputError:
+            self._judge_waiting()
+            raise
+        self._judge_waiting()
+        self.tape.complete()
+        self._deliver()
+
+    def _judge_waiting(self) -> None:
+        for batch in self.ingest.finish():
+            self._judge(batch)
+
+    def _judge(self, batch: Ticks) -> None:
+        graph, batches, rows = self.graph, self._batches, len(batch)
+        batches.busy = True
+        began = perf_counter_ns()
+        graph.enter(rows)
+        self.tape.emit(batch)
+        graph.leave()
+        for part in self.collector.parts:
+            if part:
+                self._deliver()
+                break
+        self.report.latency.add(perf_counter_ns() - began)
+        self.report.ticks += rows
+        batches.busy = False
+        if batches.stopping:
+            raise KeyboardInterrupt
+
+    def _deliver(self) -> None:
+        alerts = self.collector.take()
+        if alerts:
+            self.report.count(alerts)
+            if self._keep:
+                self._kept += alerts
+            self._delivery.deliver(alerts)
+
+    def _raw_rows(self) -> Iterator[RawRows]:
+        """The rows of the feed; whatever it raises is bad input, and names it."""
+        promised = self.feed.columns - {"seq", "kind"}
+        try:
+            for raw in self.feed.rows():
+                if not promised <= raw.columns.keys():
+                    absent = min(promised - raw.columns.keys())
+                    raise InputError(f"the feed {self.feed.name} gave rows without the column {absent!r}, which it has promised")
+                yield raw
+        except RxtapeError:
+            raise
+        except Exception as error:
+            raise InputError(f"the feed {self.feed.name} failed: {type(error).__name__}: {error}") from error
+
+    def _dropped(self, row: dict[str, Any]) -> None:
+        self.report.dropped_rows += 1
+        if self._set_aside is not None:
+            try:
+                self._set_aside.write([row])
+            except OSError as error:
+                raise SinkError(f"{self._set_aside.path} cannot be written: {error.strerror}") from error
+
+    def _faulted(self, fault: Fault) -> None:
+        self.report.quarantined.append(fault)
+        self._on_fault(fault)
+
+    def _sink_faulted(self, name: str, error: BaseException) -> None:
+        self._faulted(Fault(f"sink {name}", error, self.graph.next_row))
+
+    def _hung(self, hang: Hang) -> None:
+        self.report.hangs.append(hang)
+        self._on_hang(hang)
+
+
+def feed_of(source: object) -> Feed:
+    if isinstance(source, Ticks):
+        return recorded(source)
+    if isinstance(source, Feed):
+        return source
+    hint = "; feeds.recorded.csv(path) makes one of a file, Ticks.from_pandas(frame) of a frame"
+    raise UsageError(f"{type(source).__name__} is no feed{hint}")

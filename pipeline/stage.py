@@ -1,0 +1,135 @@
+"""An operator is frozen parameters; a stage is an operator at work: it owns the state and knows which row comes next."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import SnapshotMismatch
+from pipeline.state import Arrays, State
+from pipeline.ticks import Ticks
+
+__all__ = ["Input", "Operator", "Source", "Stage", "StageSnapshot", "Stateful"]
+
+S_co = TypeVar("S_co", covariant=True)
+S = TypeVar("S")
+STATE_VERSION = 1
+NOTHING = np.empty(0)
+NOTHING.flags.writeable = False
+
+
+class Input:
+    """What an operator sees of a batch: its rows, which of them bring new input, and the columns it reads.
+
+    `time` is int64 ns UTC, `symbol` int32 codes, `fresh` bool, `columns` float64; `values` is the first of the columns:
+    a signal's values, or the one column read from a tape.
+    """
+
+    __slots__ = ("columns", "fresh", "rows", "symbol", "time", "values")
+
+    def __init__(self, rows: Ticks, fresh: NDArray[np.bool_], *columns: NDArray[np.float64]) -> None:
+        self.rows, self.fresh, self.columns, self.values = rows, fresh, columns, columns[0]
+        self.time: NDArray[np.int64] = rows.columns["time"]
+        self.symbol: NDArray[np.int32] = rows.columns["symbol"]
+
+
+class Source(Protocol[S_co]):
+    """What an operator can be applied to: a tape or a signal."""
+
+    def through(self, operator: "Operator") -> S_co:
+        """The signal of this operator at work on the source."""
+
+
+class Operator:
+    """Frozen parameters, and how to compute: subclass as a frozen dataclass.
+
+    `reads` names the columns it takes from a tape; on a signal it takes the signal's values. `state` makes the memory
+    for that many symbols, code 0 included; `step` computes one float64 value for each row of a batch, in place of the
+    state. `shared` says whether strategies may share one stage: our own operators never raise, a user's might.
+    """
+
+    __slots__ = ()
+
+    reads: ClassVar[tuple[str, ...]] = ("price",)
+    shared: ClassVar[bool] = False
+
+    def __call__(self, source: Source[S]) -> S:
+        """Apply to a tape or a signal; this is what `pipe` calls."""
+        return source.through(self)
+
+    def state(self, symbols: int) -> State:
+        """The memory of a new stage."""
+        return State(symbols)
+
+    def step(self, state: State, batch: Input) -> NDArray[np.float64]:
+        """One value for each row of the batch; never empty."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to compute: define step(state, batch)")
+
+
+@dataclass(frozen=True, slots=True)
+class StageSnapshot:
+    """The state of a stage, whose it is, and the row that comes next."""
+
+    fingerprint: str
+    next_row: int
+    symbols: int
+    arrays: Arrays
+    version: int = STATE_VERSION
+
+
+class Stateful:
+    """A piece of the graph with state that grows with the symbols and can be kept and put back."""
+
+    def __init__(self, fingerprint: str, symbols: int) -> None:
+        self.fingerprint, self.next_row = fingerprint, 0
+        self.state = self.blank(symbols)
+
+    def blank(self, symbols: int) -> State:
+        """The state of a new stage."""
+        return State(symbols)
+
+    def grow(self, symbols: int) -> None:
+        """Make room for more symbols."""
+        if symbols > self.state.symbols:
+            self.state.grow(symbols, self.blank)
+
+    def snapshot(self) -> StageSnapshot:
+        """Copies of the state."""
+        return StageSnapshot(self.fingerprint, self.next_row, self.state.symbols, self.state.snapshot())
+
+    def restore(self, snapshot: StageSnapshot) -> None:
+        """Take over a snapshot; SnapshotMismatch where it is not ours."""
+        if (snapshot.fingerprint, snapshot.version) != (self.fingerprint, STATE_VERSION):
+            raise SnapshotMismatch(
+                f"the snapshot is of {snapshot.fingerprint} (state version {snapshot.version}), "
+                f"the stage is {self.fingerprint} (state version {STATE_VERSION}); rebuild from the tape instead"
+            )
+        self.state = self.blank(snapshot.symbols)
+        self.state.restore(snapshot.arrays)
+        self.next_row = snapshot.next_row
+
+
+class Stage(Stateful):
+    """An operator at work on one source."""
+
+    def __init__(self, operator: Operator, symbols: int) -> None:
+        self.operator = operator
+        super().__init__(repr(operator), symbols)
+
+    def blank(self, symbols: int) -> State:
+        """The operator's state."""
+        return self.operator.state(symbols)
+
+    def step(self, batch: Input) -> NDArray[np.float64]:
+        """The operator's value for each row of a batch, read-only."""
+        rows = len(batch.fresh)
+        self.next_row += rows
+        if not rows:
+            return NOTHING
+        state = self.state
+        if state.parts:
+            state.reserve(rows)
+        out = self.operator.step(state, batch)
+        out.flags.writeable = False
+        return out

@@ -1,0 +1,211 @@
+"""Ticks: a batch of rows of the tape, as columns."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.errors import InputError
+from pipeline.symbols import SymbolTable
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+__all__ = ["COLUMN_TYPES", "Kind", "Tick", "Ticks"]
+
+Array = NDArray[Any]
+
+
+class Kind(IntEnum):
+    """What a row is."""
+
+    TRADE = 0
+    QUOTE = 1
+    GAP = 2
+    """The feed of this symbol lost something here."""
+    HEARTBEAT = 3
+    """No symbol: time has passed."""
+
+
+COLUMN_TYPES: dict[str, np.dtype[Any]] = {
+    "seq": np.dtype("i8"),
+    "time": np.dtype("i8"),
+    "symbol": np.dtype("i4"),
+    "kind": np.dtype("i1"),
+    "price": np.dtype("f8"),
+    "size": np.dtype("f8"),
+    "side": np.dtype("i1"),
+    "bid": np.dtype("f8"),
+    "ask": np.dtype("f8"),
+    "bid_size": np.dtype("f8"),
+    "ask_size": np.dtype("f8"),
+    "received": np.dtype("i8"),
+    "event_time": np.dtype("i8"),
+}
+"""The columns with a fixed type. `trade_id` and any further column keep theirs."""
+
+NEVER_COUNTED = ("seq", "time", "symbol", "kind")
+YES = np.ones(8192, dtype=np.bool_)
+YES.flags.writeable = False
+
+
+class Tick(NamedTuple):
+    """One row, for tick-by-tick code; a column the tape lacks is nan."""
+
+    seq: int
+    time: int
+    symbol: str
+    kind: Kind
+    price: float
+    size: float
+    bid: float
+    ask: float
+
+
+class Ticks:
+    """Rows of the tape as read-only numpy columns: `seq, time, symbol, kind`, then price columns.
+
+    `time` is int64 ns UTC, `symbol` an int32 code of `symbols`, `kind` a `Kind`, prices float64 in quote currency,
+    sizes float64 in base units; `side` is the aggressor's (+1 buy, -1 sell, 0 unknown). `root` is the batch of the root
+    tape that these rows came with (the batch itself, unless a derived tape made them).
+
+    >>> ticks = Ticks.of(time=[1, 2, 3], symbol=["SPY", "IBM", "SPY"], price=[167.4, 182.0, 167.5], size=[100, 5, 20])
+    >>> len(ticks), ticks.price.tolist(), ticks.symbols.name(int(ticks.symbol[1]))
+    (3, [167.4, 182.0, 167.5], 'IBM')
+    >>> ticks[1:].size.tolist()
+    [5.0, 20.0]
+    """
+
+    __slots__ = ("_masks", "columns", "counted", "root", "symbols")
+
+    def __init__(
+        self,
+        columns: dict[str, Array],
+        symbols: SymbolTable,
+        root: "Ticks | None" = None,
+        counted: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Trusts its arguments: equally long, read-only, contiguous columns of the right types. See `of`."""
+        self.columns = columns
+        self.symbols = symbols
+        self.root = self if root is None else root
+        self.counted = counted
+        self._masks: dict[Kind, NDArray[np.bool_]] = {}
+
+    @classmethod
+    def of(cls, time: ArrayLike, symbol: ArrayLike | Sequence[str], symbols: SymbolTable | None = None, **columns: ArrayLike) -> "Ticks":
+        """Ticks of columns or lists; `symbol` holds names ("" on rows without one) or codes of `symbols`."""
+        table = SymbolTable() if symbols is None else symbols
+        codes = np.asarray(symbol)
+        if codes.dtype.kind in "OUST":
+            codes = np.array([table.code(str(name)) if name else 0 for name in codes.tolist()], dtype=np.int32)
+        rows = len(codes)
+        typed = {"time": time, "symbol": codes, **columns}
+        typed.setdefault("seq", np.arange(rows))
+        typed.setdefault("kind", np.full(rows, Kind.TRADE if "price" in columns else Kind.QUOTE))
+        return cls({name: frozen(name, typed[name], rows) for name in ordered(typed)}, table)
+
+    @classmethod
+    def from_pandas(cls, frame: "pandas.DataFrame", symbols: SymbolTable | None = None) -> "Ticks":
+        """Ticks of a frame with the columns `time` (or a DatetimeIndex), `symbol`, and price columns."""
+        columns = {str(name): frame[name] for name in frame.columns}
+        if "time" not in columns:
+            columns["time"] = frame.index.to_series()
+        missing = [name for name in ("time", "symbol") if name not in columns]
+        if missing:
+            raise InputError(f"the frame has no column {missing[0]!r}; its columns are {', '.join(columns)}")
+        time, names = columns.pop("time"), columns.pop("symbol")
+        if time.dtype.kind == "M":
+            time = time.astype("datetime64[ns, UTC]" if getattr(time.dtype, "tz", None) else "datetime64[ns]").astype("int64")
+        return cls.of(time.to_numpy(), names.astype(str).to_numpy(dtype=object), symbols, **{n: c.to_numpy() for n, c in columns.items()})
+
+    @classmethod
+    def concat(cls, batches: Sequence["Ticks"]) -> "Ticks":
+        """One batch of several of the same tape."""
+        first = batches[0]
+        if any(batch.symbols is not first.symbols or list(batch.columns) != list(first.columns) for batch in batches):
+            raise InputError("only batches with the same columns and the same symbol table can be joined")
+        return cls({name: read_only(np.concatenate([b.columns[name] for b in batches])) for name in first.columns}, first.symbols)
+
+    def __len__(self) -> int:
+        return len(self.columns["time"])
+
+    def __getattr__(self, name: str) -> Array:
+        try:
+            return self.columns[name]
+        except KeyError:
+            raise AttributeError(f"these ticks have no column {name!r}; they have {', '.join(self.columns)}") from None
+
+    def __getitem__(self, rows: slice) -> "Ticks":
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Ticks(columns, self.symbols, None, None if self.counted is None else self.counted[rows])
+
+    def __iter__(self) -> Iterator[Tick]:
+        names, absent = self.symbols, [np.nan] * len(self)
+        prices = [self.columns[n].tolist() if n in self.columns else absent for n in ("price", "size", "bid", "ask")]
+        for seq, time, code, kind, *rest in zip(self.seq.tolist(), self.time.tolist(), self.symbol.tolist(), self.kind.tolist(), *prices, strict=True):
+            yield Tick(seq, time, names.name(code), Kind(kind), *rest)
+
+    def __repr__(self) -> str:
+        return f"Ticks({len(self)} rows; {', '.join(self.columns)})"
+
+    def of_kind(self, kind: Kind) -> NDArray[np.bool_]:
+        """Which rows are of a kind and count (`where` takes rows out of the count)."""
+        known = self._masks.get(kind)
+        if known is None:
+            known = self._masks[kind] = self._find(kind)
+        return known
+
+    def _find(self, kind: Kind) -> NDArray[np.bool_]:
+        kinds = self.columns["kind"]
+        rows = len(kinds)
+        if kind is Kind.TRADE and self.counted is None and rows <= len(YES) and not kinds.any():
+            return YES[:rows]
+        mask = kinds == kind
+        if self.counted is not None:
+            mask &= self.counted
+        return read_only(mask)
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """An Arrow table: `time` as timestamp[ns, UTC], `symbol` as a dictionary of text."""
+        import pyarrow as pa
+
+        arrays: dict[str, Any] = {name: pa.array(column) for name, column in self.columns.items()}
+        arrays["time"] = pa.array(self.time, pa.timestamp("ns", "UTC"))
+        arrays["symbol"] = pa.DictionaryArray.from_arrays(self.symbol, pa.array(["", *self.symbols]))
+        return pa.table(arrays)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """A frame with `time` as UTC timestamps and `symbol` as text."""
+        import pandas as pd
+
+        columns = {name: column for name, column in self.columns.items() if name not in ("time", "symbol")}
+        names = np.array(["", *self.symbols], dtype=object)
+        return pd.DataFrame({"time": pd.to_datetime(self.time, utc=True, unit="ns"), "symbol": names[self.symbol], **columns})
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        shown: str = self[:10].to_pandas().to_html(index=False)
+        return f"<p>{len(self):,} ticks of {len(self.symbols):,} symbols</p>{shown}"
+
+
+def ordered(columns: Mapping[str, object]) -> Iterable[str]:
+    known = [name for name in COLUMN_TYPES if name in columns]
+    return known + [name for name in columns if name not in COLUMN_TYPES]
+
+
+def frozen(name: str, column: ArrayLike, rows: int) -> Array:
+    array = np.ascontiguousarray(column, dtype=COLUMN_TYPES.get(name))
+    if array.shape != (rows,):
+        raise InputError(f"column {name} has the shape {array.shape}, the symbols are {rows} rows")
+    return read_only(array if array is not column and array.flags.owndata else array.copy())
+
+
+def read_only(array: Array) -> Array:
+    array.flags.writeable = False
+    return array

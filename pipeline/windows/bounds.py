@@ -1,0 +1,45 @@
+"""The bounds of a sliding window: the last n rows of a symbol, or the rows of the last stretch of time.
+
+    time      10:00:00            10:00:30            10:01:00
+    "1m"              (-----------------------------------]        half-open: t - width is out, t is in
+    3 rows                    [x        x            x]
+"""
+
+from dataclasses import dataclass
+
+from pipeline.durations import Duration, format_duration, nanoseconds
+from pipeline.errors import ParameterError
+
+__all__ = ["Window", "window", "width_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A count window (`rows` > 0) or a time window (`width_ns` > 0)."""
+
+    rows: int = 0
+    width_ns: int = 0
+
+    def __repr__(self) -> str:
+        return repr(self.rows) if self.rows else repr(format_duration(self.width_ns))
+
+
+def window(bounds: int | Duration) -> Window:
+    """The window of a number of rows or a length of time.
+
+    >>> window("60s") == window("1m"), window(10)
+    (True, 10)
+    """
+    if isinstance(bounds, bool) or (isinstance(bounds, int) and bounds < 1):
+        raise ParameterError(f'{bounds!r} is no window; expected a number of rows from 1, or a length of time such as "5m"')
+    if isinstance(bounds, int):
+        return Window(rows=bounds)
+    return Window(width_ns=width_of(bounds))
+
+
+def width_of(length: Duration) -> int:
+    """Nanoseconds of a window's width, which must be above zero."""
+    width = nanoseconds(length)
+    if width < 1:
+        raise ParameterError(f"{length!r} is no width of a window; it must be longer than nothing")
+    return width

@@ -1,0 +1,344 @@
+"""The CSV feed: what it reads, exactly, and the words for what it does not."""
+
+import gzip
+import threading
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feeds.csv_cells import Layout
+from feeds.csv_fast import fast_columns
+from feeds.recorded import RecordedCsv, csv, read_block
+from pipeline.errors import BadRow, InputError, RxtapeError, UnknownName, UsageError
+from pipeline.ticks import Kind
+
+HEADER = "timestamp,symbol,price,size"
+START_S = 1_381_219_200
+START_NS = START_S * 10**9
+
+
+def lines(count: int, first: int = 0) -> list[str]:
+    return [f"{START_NS + i},SPY,{100 + i / 100},{i + 1}" for i in range(first, first + count)]
+
+
+def written(folder: Path, *rows: str, header: str = HEADER, name: str = "ticks.csv") -> Path:
+    path = folder / name
+    path.write_text("".join(f"{line}\n" for line in (header, *rows)))
+    return path
+
+
+def rows_of(feed) -> tuple[list[dict], RxtapeError | None]:
+    """Every row as a dict, symbols by name, with its line; and the error that ended the feed."""
+    found, fault = [], None
+    try:
+        for raw in feed.rows():
+            names = ("", *raw.names)
+            for row in range(len(raw)):
+                values = {name: column[row].item() for name, column in raw.columns.items()}
+                found.append(values | {"symbol": names[values["symbol"]], "line": raw.line_of(row)})
+    except RxtapeError as error:
+        fault = error
+    return found, fault
+
+
+def refusal(path: Path, **options) -> RxtapeError:
+    """The error of a feed, whether it comes at the header or at a row."""
+    try:
+        fault = rows_of(csv(path, **options))[1]
+    except RxtapeError as error:
+        return error
+    assert fault is not None
+    return fault
+
+
+def test_trades_with_every_column(tmp_path):
+    rows = (f"{START_NS},BTC,61837.63,0.02,sell,37", f"{START_NS + 5},BTC,61837.64,1,buy,38")
+    feed = csv(written(tmp_path, *rows, header=f"{HEADER},side,trade_id"))
+    assert feed.columns == {"seq", "time", "symbol", "kind", "price", "size", "side", "trade_id"}
+    found, fault = rows_of(feed)
+    assert fault is None
+    assert found[0] == {"time": START_NS, "symbol": "BTC", "price": 61837.63, "size": 0.02, "side": -1, "trade_id": 37, "line": 2}
+    assert [row["side"] for row in found] == [-1, 1]
+
+
+def test_quotes_may_lack_a_side_and_mixed_files_tell_trades_by_their_price(tmp_path):
+    quotes = rows_of(csv(written(tmp_path, f"{START_NS},EURUSD,1.38626,", header="ts,symbol,bid,ask")))[0]
+    assert quotes[0]["bid"] == 1.38626
+    assert np.isnan(quotes[0]["ask"])
+    mixed = csv(written(tmp_path, f"{START_NS},A,10,5,,", f"{START_NS},A,,,9.9,10.1", header=f"{HEADER},bid,ask"))
+    assert [row["kind"] for row in rows_of(mixed)[0]] == [Kind.TRADE, Kind.QUOTE]
+
+
+def test_headers_by_their_usual_names(tmp_path):
+    path = written(tmp_path, f"x,{START_S},NA,31.5,20", header="Note,Time,Ticker,Last,Qty")
+    assert rows_of(csv(path))[0] == [{"time": START_NS, "symbol": "NA", "price": 31.5, "size": 20.0, "line": 2}]
+
+
+def test_symbols_are_never_retyped(tmp_path):
+    symbols = ["NA", "NAN", "NULL", "TRUE", "000001", "1E5", "INF", "null", "0x10", "=cmd()", "Ünï", "1_000"]
+    found, fault = rows_of(csv(written(tmp_path, *(f"{START_NS},{symbol},1,1" for symbol in symbols))))
+    assert fault is None
+    assert [row["symbol"] for row in found] == symbols
+
+
+@pytest.mark.parametrize("text", ["", " A", "A ", "A\tB", "A\u202eB", "A" * 300])
+def test_what_is_no_symbol_is_refused_with_its_line(tmp_path, text):
+    error = refusal(written(tmp_path, *lines(3), f"{START_NS + 9},{text},1,1"))
+    assert isinstance(error, BadRow)
+    assert (error.line, error.column, error.value) == (5, "symbol", text[:80])
+    assert error.reason.startswith("is no symbol" if text else "is missing")
+
+
+NO_NUMBERS = ["", "abc", "NaN", "nan", "inf", "-inf", "1e400", "1_000", "٣", "１２", "0x10", "1d5", "null", "1 2", "--1", "1e", ".", "infinity"]
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+@pytest.mark.parametrize("column", ["price", "size"])
+def test_what_is_no_number_is_refused_with_its_text(tmp_path, text, column):
+    cells = f"{text},1" if column == "price" else f"1,{text}"
+    error = refusal(written(tmp_path, *lines(2), f"{START_NS + 9},SPY,{cells}", *lines(2, 10)))
+    assert isinstance(error, BadRow)
+    assert (error.line, error.column, error.value) == (4, column, text)
+    assert str(error).startswith(f"{tmp_path / 'ticks.csv'}:4 column {column}: ")
+
+
+@pytest.mark.parametrize("text", ["1.", ".5", "-.5", "1e5", "1E5", "+1.5", " 1.5 ", '"1.5"', "-37.63", "0"])
+def test_plain_numbers_are_read_as_python_reads_them(tmp_path, text):
+    assert rows_of(csv(written(tmp_path, f"{START_NS},SPY,{text},1")))[0][0]["price"] == float(text.strip('" '))
+
+
+BAD_LINES = {
+    "short": (f"{START_NS + 9},SPY,1", "size", "has 3 cells, the header 4"),
+    "long": (f"{START_NS + 9},SPY,1,2,3", "size", "has 5 cells, the header only 4"),
+    "open quote": (f'{START_NS + 9},"SPY,1,2', "symbol", "has an open quote"),
+    "quote over two lines": (f'{START_NS + 9},"S\nPY",1,2', "symbol", "has an open quote"),
+    "lone CR": (f"{START_NS + 9},SPY,1,2\r{START_NS + 9},SPY,1,2", "size", "has a CR"),
+    "latin-1": (f"{START_NS + 9},S\udce9PY,1,2", "symbol", "is not UTF-8"),
+    "NUL": (f"{START_NS + 9},S\0Y,1,2", "symbol", "is no symbol"),
+    "huge cell": (f"{START_NS + 9},{'A' * 200_000},1,2", "timestamp", "has a cell of more"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LINES)
+def test_a_line_that_is_no_row(tmp_path, case):
+    text, column, reason = BAD_LINES[case]
+    path = tmp_path / "ticks.csv"
+    path.write_bytes("\n".join([HEADER, *lines(3), text, *lines(3, 20), ""]).encode(errors="surrogateescape"))
+    found, error = rows_of(csv(path))
+    assert [row["line"] for row in found] == [2, 3, 4]
+    assert isinstance(error, BadRow)
+    assert (error.line, error.column) == (5, column)
+    assert error.reason.startswith(reason)
+    assert len(str(error)) < 300
+
+
+def test_blank_lines_bom_and_crlf_do_not_shift_the_lines(tmp_path):
+    path = tmp_path / "ticks.csv"
+    path.write_bytes("\r\n".join(["\ufeff" + HEADER, "", lines(1)[0], " ", lines(2)[1], f"{START_NS},SPY,x,1"]).encode())
+    found, error = rows_of(csv(path))
+    assert [row["line"] for row in found] == [3, 5]
+    assert isinstance(error, BadRow)
+    assert error.line == 6
+
+
+@pytest.mark.parametrize("block_bytes", [1, 40, 100, 10_000])
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_size_of_blocks_changes_nothing(tmp_path, block_bytes, packed):
+    path = written(tmp_path, "", *lines(40), "", *lines(40, 40), f"{START_NS + 99},SPY,1,-")
+    if packed:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    whole, fault = rows_of(csv(path))
+    cut, cut_fault = rows_of(RecordedCsv(path, csv(path).layout, block_bytes))
+    assert cut == whole
+    assert len(whole) == 80
+    assert str(cut_fault) == str(fault)
+
+
+# FAULTS 31: times.
+
+UNITS = {"s": START_S, "ms": START_S * 10**3, "us": START_S * 10**6, "ns": START_NS}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("given_unit", [False, True])
+def test_the_unit_of_integer_times(tmp_path, unit, given_unit):
+    path = written(tmp_path, f"{UNITS[unit]},SPY,1,1", f"{UNITS[unit] + 1},SPY,1,1")
+    found, fault = rows_of(csv(path, time_unit=unit if given_unit else None))
+    assert fault is None
+    assert [row["time"] for row in found] == [START_NS, START_NS + {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]]
+
+
+@pytest.mark.parametrize("other", UNITS)
+@pytest.mark.parametrize("unit", UNITS)
+def test_fault_31_units_mixed_up_in_one_file(tmp_path, unit, other):
+    if unit != other:
+        error = refusal(written(tmp_path, f"{UNITS[unit]},SPY,1,1", f"{UNITS[other]},SPY,1,1"))
+        assert isinstance(error, BadRow)
+        assert (error.line, error.value) == (3, str(UNITS[other]))
+        assert f"it would be one in {other}, but this file is in {unit}" in error.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("0", "between 2000 and 2100"),
+        ("1", "between 2000 and 2100"),
+        ("-1381219200", "between 2000 and 2100"),
+        ("9999999999999999999", "between 2000 and 2100"),
+        ("1381219200.5", "is a float"),
+        ("1.3812192e9", "is a float"),
+        ("2013-10-08T08:00:00", "has no time zone"),
+        ("2013-10-08", "is no time"),
+        ("2099", "between 2000 and 2100"),
+        ("1970-01-01T00:00:00Z", "between 2000 and 2100"),
+        ("2013-02-30T00:00:00Z", "is no time"),
+        ("2013-10-08T25:00:00Z", "is no time"),
+        ("noon", "is no time"),
+        ("", "is missing"),
+    ],
+)
+@pytest.mark.parametrize("first", [None, str(START_S), "2013-10-08T08:00:00Z"])
+def test_fault_31_a_time_that_is_none(tmp_path, text, reason, first):
+    error = refusal(written(tmp_path, *([f"{first},SPY,1,1"] if first else []), f"{text},SPY,1,1"))
+    assert isinstance(error, BadRow)
+    assert (error.line, error.column, error.value, error.exit_code) == (3 if first else 2, "timestamp", text, 3)
+    if not first:
+        assert reason in error.reason
+
+
+@pytest.mark.parametrize("text", ["4070908800", "2099-01-01T00:00:00Z"])
+def test_fault_31_one_row_of_2099_does_not_make_the_rest_late(tmp_path, text):
+    start = str(START_S) if text.isdigit() else "2013-10-08T08:00:00Z"
+    error = refusal(written(tmp_path, f"{start},SPY,1,1", f"{text},SPY,1,1", f"{start},SPY,1,1"))
+    assert isinstance(error, BadRow)
+    assert (error.line, error.reason) == (3, "is 85 years after the row before it")
+
+
+def test_fault_31_hexadecimal_is_no_time(tmp_path):
+    error = refusal(written(tmp_path, f"{START_NS},SPY,1,1", f"{START_NS:#x},SPY,1,1"))
+    assert "is no time" in str(error)
+
+
+def test_iso_times_to_the_nanosecond_in_any_zone(tmp_path):
+    texts = ["2013-10-08T08:00:00Z", "2013-10-08 08:00:00.000000001+00:00", "2013-10-08T04:00:00.5-04:00"]
+    texts += ["2013-10-08T10:00:01+0200", "2013-10-08T11:00:02+03"]
+    found, fault = rows_of(csv(written(tmp_path, *(f"{text},SPY,1,1" for text in texts))))
+    assert fault is None
+    assert [row["time"] - START_NS for row in found] == [0, 1, 500_000_000, 10**9, 2 * 10**9]
+
+
+# Files that are none.
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (HEADER.encode() + b"\n", "a header and no rows"),
+        (b"time,ticker\n1,A\n", "no column price"),
+        (b"a;b;c\n1;2;3\n", "no column time, symbol, price"),
+        (b"1381219200,SPY,1,1\n1381219200,SPY,1,1\n", "no column time"),
+        (b"time,symbol,price,price\n1,A,1,1\n", "names 'price' twice"),
+        ("time,symbol,price\n1,A,1\n".encode("utf-16"), "UTF-16"),
+        (b"time,symbol,price\r1,A,1\r", "CR alone"),
+        (b'time,"symbol,price\n1,A,1\n', "header cannot be read"),
+        (b"a" * (2 << 20), "longer than"),
+    ],
+)
+def test_a_file_without_ticks(tmp_path, content, reason):
+    path = tmp_path / "ticks.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=reason) as caught:
+        csv(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_path_that_is_no_file(tmp_path):
+    with pytest.raises(UsageError, match="there is no file"):
+        csv(tmp_path / "absent.csv")
+    with pytest.raises(UsageError, match="not a regular file"):
+        csv(tmp_path)
+    with pytest.raises(UnknownName, match="no unit of time named 'sec'"):
+        csv(tmp_path, time_unit="sec")
+
+
+def test_a_truncated_gzip_file_gives_its_rows_and_then_says_so(tmp_path):
+    path = tmp_path / "ticks.csv.gz"
+    whole = gzip.compress("\n".join([HEADER, *lines(5000), ""]).encode(), mtime=0)
+    for cut in (len(whole) // 2, len(whole) - 9, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        found, error = rows_of(csv(path))
+        assert "truncated" in str(error)
+        assert path.name in str(error)
+        assert [row["line"] for row in found] == list(range(2, len(found) + 2))
+        assert len(found) == 5000 if cut > len(whole) // 2 else 1000 < len(found) < 4000
+
+
+def test_damaged_gzip_gives_every_row_before_the_damage(tmp_path):
+    path = tmp_path / "ticks.csv.gz"
+    text = "\n".join([HEADER, *lines(5000), ""]).encode()
+    whole = bytearray(gzip.compress(text, mtime=0))
+    whole[-8:-4] = (crc32(text) ^ 1).to_bytes(4, "little")
+    for content in (bytes(whole), gzip.compress(text) + b"garbage"):
+        path.write_bytes(content)
+        found, error = rows_of(csv(path))
+        assert len(found) == 5000
+        assert isinstance(error, InputError)
+        assert "damaged" in str(error)
+
+
+def test_gzip_members_one_after_another_are_one_file(tmp_path):
+    path = tmp_path / "ticks.csv.gz"
+    path.write_bytes(gzip.compress(f"{HEADER}\n{lines(1)[0]}\n".encode()) + gzip.compress(f"{lines(2)[1]}\n".encode()))
+    assert [row["line"] for row in rows_of(csv(path))[0]] == [2, 3]
+
+
+def test_reading_can_stop_early_and_leaves_no_thread(tmp_path):
+    feed = RecordedCsv(*(lambda made: (made.path, made.layout))(csv(written(tmp_path, *lines(500)))), block_bytes=100)
+    reader = feed.rows()
+    next(reader)
+    reader.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rxtape-csv")]
+
+
+# The fast reader agrees with the definition wherever it accepts a block.
+
+ODD_TIMES = ["", " 1381219200000000000", "0x1", "-1", "1381219200"]
+cells = {
+    "timestamp": st.one_of(st.integers(START_NS, START_NS + 9).map(str), st.sampled_from(ODD_TIMES)),
+    "symbol": st.sampled_from(["SPY", "NA", "A B", "", '"Q,T"', "1E5"]),
+    "price": st.one_of(st.floats(-1e9, 1e9).map(repr), st.sampled_from(["", "1e400", "nan", "+1", " 2 ", "1."])),
+    "size": st.one_of(st.integers(0, 9).map(str), st.sampled_from(["", "-1", "1_0"])),
+    "bid": st.sampled_from(["", "9.5", "inf"]),
+    "side": st.sampled_from(["buy", "SELL", "", "x"]),
+    "trade_id": st.sampled_from(["1", "-5", "", "a"]),
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.booleans())
+def test_the_fast_reader_agrees_with_the_slow_one(data, mixed):
+    names = [name for name in cells if mixed or name != "bid"]
+    places = {"time": 0, **{name: place for place, name in enumerate(names) if place}}
+    layout = Layout("x.csv", tuple(names), places, "ns")
+    good = data.draw(st.booleans())
+    rows = data.draw(st.lists(st.tuples(*(cells[name] for name in names)), min_size=1, max_size=4))
+    if good:
+        rows = [row for row in rows if len(row[0]) == 19] or [(str(START_NS), "A", "1", "2", *("",) * mixed, "buy", "7")]
+    block = "".join(f"{','.join(row)}\n" for row in rows).encode()
+    fast = fast_columns(block, layout, 0)
+    slow, fault = read_block(block + b"\n", layout, 2, 0)  # a blank line sends it to the slow reader
+    if fast is None:
+        return
+    columns, symbols = fast
+    assert fault is None
+    assert symbols == slow.names
+    assert columns.keys() == slow.columns.keys()
+    for name, column in columns.items():
+        assert column.dtype == slow.columns[name].dtype
+        np.testing.assert_array_equal(column, slow.columns[name])

@@ -1,0 +1,103 @@
+"""Slow, obvious twins of every operator, bar, clock, rule and strategy: the oracle of the definition law.
+
+A twin takes inputs (one per row of a tape) and gives one float per row, NaN where it is undefined. Every value is worked
+out anew from the list of earlier rows, in exact arithmetic, and rounded once. Windows are half-open, `(t - width, t]`.
+"""
+
+from reference_derived import (
+    Bar,
+    ClockRow,
+    bars,
+    bars_of_bars,
+    clock,
+    count_bars,
+    count_bars_of_bars,
+)
+from reference_moments import bollinger, rolling_beta, rolling_corr, rolling_cov, rolling_std, zscore
+from reference_prices import (
+    age,
+    column,
+    ema,
+    log_return,
+    mid,
+    of,
+    order_flow_imbalance,
+    price_change,
+    rsi,
+    session_high,
+    session_low,
+    spread,
+    spread_bps,
+)
+from reference_rules import Event, RuleRow, rule
+from reference_strategies import volume_breakout, volume_spike
+from reference_tape import Input, Inputs, Row, Session, Values, Window, as_inputs, derived_inputs, inputs_of, known, nanoseconds
+from reference_windows import (
+    moving_average,
+    rolling_max,
+    rolling_median,
+    rolling_min,
+    rolling_quantile,
+    rolling_sum,
+    tick_count,
+    trade_rate,
+    volume,
+    volume_baseline,
+    vwap,
+)
+
+__all__ = [
+    "Bar",
+    "ClockRow",
+    "Event",
+    "Input",
+    "Inputs",
+    "Row",
+    "RuleRow",
+    "Session",
+    "Values",
+    "Window",
+    "age",
+    "as_inputs",
+    "bars",
+    "bars_of_bars",
+    "bollinger",
+    "clock",
+    "column",
+    "count_bars",
+    "count_bars_of_bars",
+    "derived_inputs",
+    "ema",
+    "inputs_of",
+    "known",
+    "log_return",
+    "mid",
+    "moving_average",
+    "nanoseconds",
+    "of",
+    "order_flow_imbalance",
+    "price_change",
+    "rolling_beta",
+    "rolling_corr",
+    "rolling_cov",
+    "rolling_max",
+    "rolling_median",
+    "rolling_min",
+    "rolling_quantile",
+    "rolling_std",
+    "rolling_sum",
+    "rsi",
+    "rule",
+    "session_high",
+    "session_low",
+    "spread",
+    "spread_bps",
+    "tick_count",
+    "trade_rate",
+    "volume",
+    "volume_baseline",
+    "volume_breakout",
+    "volume_spike",
+    "vwap",
+    "zscore",
+]
