@@ -20,14 +20,13 @@ TYPES = {"symbol": TEXT, "side": TEXT, "trade_id": pa.int64()}
 
 def fast_columns(block: bytes, layout: Layout, newest: int) -> tuple[Columns, tuple[str, ...]] | None:
     """The columns of a block and its symbols; None where a row may be wrong, blank, or none of one line."""
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if b"0x" in block or b"0X" in block:  # Arrow reads hexadecimal integers
+    if hexadecimal(block, layout):
         return None
     try:
         table = table_of(block, layout)
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != lines:
+    if table.num_rows != block.count(b"\n") + (not block.endswith(b"\n")):
         return None
     arrays = {column: table.column(str(place)).combine_chunks() for column, place in layout.places.items()}
     time = times(arrays.pop("time"), layout.unit, newest)
@@ -46,12 +45,18 @@ def fast_columns(block: bytes, layout: Layout, newest: int) -> tuple[Columns, tu
     return (columns, names) if complete(columns, layout) else None
 
 
+def hexadecimal(block: bytes, layout: Layout) -> bool:
+    """Whether a cell might be a hexadecimal integer, which Arrow reads; one letter is found sooner than two."""
+    integers = layout.unit != "iso" or "trade_id" in layout.places
+    return integers and ((b"x" in block and b"0x" in block) or (b"X" in block and b"0X" in block))
+
+
 def table_of(block: bytes, layout: Layout) -> Any:
     types = {str(place): TYPES.get(column, pa.float64()) for column, place in layout.places.items()}
     types[str(layout.places["time"])] = pa.timestamp("ns", "UTC") if layout.unit == "iso" else pa.int64()
     return arrow.read_csv(
         pa.BufferReader(block),
-        arrow.ReadOptions(column_names=[str(place) for place in range(len(layout.names))], use_threads=False, block_size=len(block) + 1),
+        arrow.ReadOptions(column_names=[str(place) for place in range(len(layout.names))], use_threads=True, block_size=len(block) + 1),
         arrow.ParseOptions(ignore_empty_lines=False),
         arrow.ConvertOptions(column_types=types, include_columns=list(types), null_values=[""], strings_can_be_null=False),
     )

@@ -12,6 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.durations import nanoseconds
+from pipeline.feed import Feed, recorded
+from pipeline.symbols import SymbolTable
+from pipeline.ticks import Ticks
+
+__all__ = ["EVENTS", "HOUR_NS", "NAMES", "OPEN_NS", "Market", "Planted", "market", "synthetic"]
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Trades = tuple[Ints, Ints, Ints, Floats]  # time, code, side, size
@@ -248,3 +255,15 @@ def _prices(rng: np.random.Generator, time: Ints, code: Ints, side: Ints, volati
     price = np.empty(ticks)
     price[order] = np.rint(100 * first[code] * np.exp(walk) + side[order]) / 100  # the aggressor pays half a spread of two ticks
     return price
+
+
+def synthetic(symbols: int = 12, ticks: int = 100_000, span: str = "1h", seed: int = 7) -> Feed:
+    """The seeded market as a feed: prices and sizes of trades; `market` also tells what it planted.
+
+    >>> next(synthetic(ticks=13_000, span="40m").rows()).columns["price"][:2].tolist()
+    [214.65, 118.3]
+    """
+    made = market(symbols, ticks, nanoseconds(span), seed=seed)
+    columns = {name: made.columns[name] for name in ("time", "price", "size", "side")}
+    codes = (made.columns["symbol"] + 1).astype(np.int32)
+    return recorded(Ticks.of(columns.pop("time"), codes, SymbolTable(made.symbols), **columns))

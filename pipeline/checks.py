@@ -7,17 +7,20 @@ few rows, for examples and tests.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pipeline.alerts import Alert
-from pipeline.flow import Signal, Tape, Values
+from pipeline.flow import Signal, Tape
 from pipeline.graph import Graph, GraphSnapshot
 from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Kind, Ticks
+from pipeline.values import Values
 
 if TYPE_CHECKING:
     import pandas
@@ -56,6 +59,7 @@ class Observed:
     symbols: list[NDArray[Any]] = field(default_factory=list)
     batches: list[tuple[int, int]] = field(default_factory=list)
     derived: bool = False
+    settled: int = 0
     snapshot: GraphSnapshot | None = None
 
     def column(self, name: str) -> NDArray[Any]:
@@ -66,6 +70,11 @@ class Observed:
         """Everything, to the last bit: nan equals nan, 0.0 differs from -0.0."""
         shown: dict[str, list[Any]] = {name: np.concatenate(parts).view(np.uint8).tolist() for name, parts in self.columns.items()}
         return shown | {"alerts": [repr(alert) for alert in self.alerts]}
+
+    def settle(self) -> None:
+        """The batch is over: its alerts stand in the order of the tape, as a run gives them."""
+        self.alerts[self.settled :] = sorted(self.alerts[self.settled :], key=attrgetter("order"))
+        self.settled = len(self.alerts)
 
     def take(self, item: Any) -> None:
         """One item of whatever is observed."""
@@ -101,9 +110,10 @@ def observe(build: Build, ticks: Ticks, cuts: Sequence[int] = (), start: GraphSn
     if start is not None:
         graph.restore(start)
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(ticks)}), len(ticks)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         part = ticks[first:last]
         push(graph, tape, Ticks(part.columns, graph.symbols))
+        seen.settle()
     if graph.faults:
         raise next(iter(graph.faults.values())).error
     seen.snapshot = graph.snapshot()
@@ -218,8 +228,9 @@ def isolation_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
         for stream in made if isinstance(made, list | tuple) else [made]:
             stream.subscribe(seen.take)
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(ticks)}), len(ticks)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         push(graph, tape, Ticks(ticks[first:last].columns, graph.symbols))
+        seen.settle()
     agree("isolation", observe(build, ticks, cuts), seen)
 
 
@@ -230,13 +241,14 @@ def agree(law: str, expected: Observed, found: Observed) -> None:
         if wanted != got:
             place = next((i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b), min(len(wanted), len(got)))
             if name == "alerts":
-                raise LawBroken(f"{law} law: alert {place}: expected {wanted[place : place + 1]}, found {got[place : place + 1]} ({len(wanted)} and {len(got)})")
+                gone = f"expected {wanted[place : place + 1]}, found {got[place : place + 1]} ({len(wanted)} and {len(got)})"
+                raise LawBroken(f"{law} law: alert {place}: {gone}")
             row = place // expected.column(name).dtype.itemsize
             values = [repr(seen.column(name)[row : row + 1].tolist()) if name in seen.columns else "nothing" for seen in (expected, found)]
             raise LawBroken(f"{law} law: column {name}, row {row}: expected {values[0]}, found {values[1]}")
 
 
-def tape_of(seconds: Sequence[float] | None = None, symbol: Sequence[str] | str = "A", **columns: ArrayLike) -> Ticks:
+def tape_of(seconds: Sequence[float] | None = None, symbol: Sequence[str] | str = "A", **columns: Any) -> Ticks:
     """A small tape: seconds after 2024-01-02T00:00Z (default: one row a second), a symbol, and columns."""
     rows = len(np.asarray(next(iter(columns.values()))))
     times = range(rows) if seconds is None else seconds
@@ -274,5 +286,3 @@ def rows_of(build: Build, **rows: Any) -> "pandas.DataFrame":
 def alerts_of(build: Build, **rows: Any) -> list[Alert]:
     """The alerts of a strategy's `alerts`, or of a function of the tape, on a few rows."""
     return observe(build, tape_of(**rows)).alerts
-
-

@@ -8,22 +8,26 @@ belong together. Across tapes it is an as-of join on time:
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BuildError
-from pipeline.flow import Floats, Signal, Tape, Values
+from pipeline.flow import Signal, Tape
 from pipeline.functions import fingerprint
 from pipeline.graph import Stream
-from pipeline.kernels import Codes, Flags, Floats as FloatsOut, Marks, Times, Values1D, kernel
+from pipeline.kernels import Codes, Flags, Marks, Times, Values1D, kernel
+from pipeline.kernels import Floats as FloatsOut
 from pipeline.probe import Rows
 from pipeline.stage import Stateful
 from pipeline.state import State, full, zeros
 from pipeline.ticks import Ticks
+from pipeline.values import Floats, Values
 
 __all__ = ["Combination", "Combined", "combine_latest", "combine_pair", "pair_of"]
+
+R = TypeVar("R")
 
 
 @kernel
@@ -85,6 +89,8 @@ class Combination(Stream[Combined]):
     """Signals by name on the rows of one tape."""
 
     def __init__(self, base: Tape, signals: Mapping[str, Signal], name: str, owner: str | None) -> None:
+        for signal in signals.values():
+            signal.fill()
         joins = {label: None if signal.tape is base else AsOf(f"as_of({label})", base.graph.capacity) for label, signal in signals.items()}
         for label, stage in joins.items():
             if stage is not None:
@@ -97,10 +103,17 @@ class Combination(Stream[Combined]):
         def across_tapes() -> Combined:
             rows = base.item
             items = {label: (signal.item, joins[label]) for label, signal in signals.items()}
-            return Combined(rows, {label: item if join is None else join.on(rows, strict[label], item) for label, (item, join) in items.items()})
+            return Combined(
+                rows, {label: item if join is None else join.on(rows, strict[label], item) for label, (item, join) in items.items()}
+            )
 
         super().__init__(base.graph, name, owner, across_tapes if any(joins.values()) else side_by_side)
         self.tape, self.signals = base, dict(signals)
+
+    if TYPE_CHECKING:
+
+        def pipe(self, *operators: Callable[[Any], R]) -> R:  # type: ignore[override]
+            """Apply alert_when."""
 
     def apply(self, function: Callable[[Any], Any]) -> Signal:
         """A signal of a function of the rows: it sees the signals and the row's own columns, as a condition does."""

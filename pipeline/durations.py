@@ -23,7 +23,7 @@ def nanoseconds(length: Duration) -> int:
     >>> nanoseconds("1h30m") // SECOND
     5400
     """
-    if isinstance(length, timedelta):
+    if isinstance(length, timedelta) and length >= timedelta(0):
         return ((length.days * 86400 + length.seconds) * 1_000_000 + length.microseconds) * 1_000
     if isinstance(length, str):
         text = length.replace(" ", "")

@@ -1,17 +1,17 @@
 """Every error rxtape raises on purpose.
 
-    RxtapeError
-    ├── UsageError            a call or an option that cannot work (exit 2)
-    │   ├── BuildError        a graph that cannot be built: mixed tapes, a misused condition, a missing column
-    │   ├── ParameterError    a strategy or operator parameter of the wrong type or range
-    │   └── UnknownName       no strategy, sink, feed, signal or symbol of that name
-    ├── InputError            bad input data (exit 3)
-    │   ├── BadRow            a row that is no tick: where it stands, its column, its value, and why
-    │   ├── LateRow           a row older than the tape allows
-    │   └── TooManySymbols    a symbol past `--max-symbols`
-    ├── SnapshotMismatch      a snapshot of another operator, other parameters or another version
-    ├── SinkError             a sink that cannot be opened or written
-    └── EngineFault           the engine itself is broken; never caught (exit 1)
+RxtapeError
+├── UsageError            a call or an option that cannot work (exit 2)
+│   ├── BuildError        a graph that cannot be built: mixed tapes, a misused condition, a missing column
+│   ├── ParameterError    a strategy or operator parameter of the wrong type or range
+│   └── UnknownName       no strategy, sink, feed, signal or symbol of that name
+├── InputError            bad input data (exit 3)
+│   ├── BadRow            a row that is no tick: where it stands, its column, its value, and why
+│   ├── LateRow           a row older than the tape allows
+│   └── TooManySymbols    a symbol past `--max-symbols`
+├── SnapshotMismatch      a snapshot of another operator, other parameters or another version
+├── SinkError             a sink that cannot be opened or written
+└── EngineFault           the engine itself is broken; never caught (exit 1)
 """
 
 from collections.abc import Iterable

@@ -5,58 +5,33 @@ Every stream has exactly one item for each batch of the root tape, and all stand
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.errors import BuildError, UnknownName
+from pipeline.arithmetic import Arithmetic
+from pipeline.derivation import Derivation, DerivedStage
+from pipeline.errors import BuildError, UnknownName, UsageError
 from pipeline.functions import fingerprint
 from pipeline.graph import Graph, Stream
 from pipeline.operators.columns import Column
 from pipeline.probe import Rows, check_condition
-from pipeline.stage import Input, Operator, Stage, Stateful
-from pipeline.state import State
+from pipeline.stage import Input, Operator, Stage
 from pipeline.ticks import Kind, Ticks
+from pipeline.values import Flags, Floats, Values, as_float, computed, evaluate
 
-__all__ = ["Derivation", "Signal", "Tape", "Values", "where"]
+__all__ = ["Signal", "Tape", "where"]
 
 QUOTE_COLUMNS = frozenset({"bid", "ask", "bid_size", "ask_size"})
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 S = TypeVar("S", "Tape", "Signal")
-
-
-class Values:
-    """A batch of a signal: for each row one value, and whether the row brought new input."""
-
-    __slots__ = ("fresh", "rows", "value")
-
-    def __init__(self, rows: Ticks, value: Floats, fresh: Flags) -> None:
-        self.rows, self.value, self.fresh = rows, value, fresh
-
-    def __repr__(self) -> str:
-        return f"Values({len(self.rows)} rows)"
-
-
-class Derivation(Protocol):
-    """An operator that makes a tape of its own rows, such as bars."""
-
-    columns: tuple[str, ...]
-
-    def state(self, symbols: int) -> State:
-        """The memory of a new stage."""
-
-    def step(self, state: State, rows: Ticks, counted: Flags, until: int, shift: int) -> dict[str, NDArray[Any]]:
-        """The columns of the rows that are due by `until`; a row of `rows` belongs to its time less `shift` ns."""
 
 
 class Tape(Stream[Ticks]):
     """The ordered rows as an observable of batches; `pipe` is Rx's own."""
 
     def __init__(
-        self, graph: Graph, name: str, columns: frozenset[str], rows_of: "Tape | None" = None, owner: str | None = None, derived: bool = False,
-        step: Callable[[], Ticks] | None = None,
+        self, graph: Graph, name: str, columns: frozenset[str], rows_of: "Tape | None" = None, owner: str | None = None,
+        derived: bool = False, step: Callable[[], Ticks] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(graph, name, owner, step)
         self.columns, self.derived = columns, derived
@@ -94,9 +69,12 @@ class Tape(Stream[Ticks]):
             columns = ticks.columns
             return Input(ticks, ticks.of_kind(kind), *[as_float(columns[name]) for name in reads])
 
-        return work(self, self.tape, operator, read)
+        signal = work(self, self.tape, operator, read)
+        if type(operator) is Column:
+            signal.unfilled = read
+        return signal
 
-    def _without(self, name: str, operator: object) -> BuildError:
+    def _without(self, name: str, operator: object) -> UsageError:
         if name in ("price", "size") and "price" not in self.columns and "bid" in self.columns:
             return BuildError(
                 f"{operator!r} reads {name!r}, and this tape has quotes only; apply it to a signal instead, "
@@ -129,16 +107,21 @@ class Tape(Stream[Ticks]):
         return Tape(self.graph, f"{self.name} | where({fingerprint(condition)})", self.columns, self.tape, owner, self.derived, filtered)
 
 
-class Signal(Stream[Values]):
-    """A column aligned with a tape: for every row of every batch one float64 value.
+class Signal(Stream[Values], Arithmetic):
+    """A column aligned with a tape: for every row of every batch one float64 value. `a - b`, `a > b` are signals too."""
 
-    Arithmetic and comparisons make new signals, value by value; a comparison is 1, 0, or nan where it is not known.
-    `==` compares streams, not values.
-    """
+    __add__ = Arithmetic.__add__
 
     def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False) -> None:
         super().__init__(tape.graph, name, owner, step)
         self.tape, self.logical = tape, logical
+        self.unfilled: Callable[[], Input] | None = None
+        self.filled = False
+
+    def fill(self) -> "Signal":
+        """Say that the values themselves are read. A column that only operators read, at its fresh rows, is never filled in."""
+        self.filled = True
+        return self
 
     def through(self, operator: Operator) -> "Signal":
         """The signal of an operator at work on this one: it advances on fresh rows that are not nan."""
@@ -146,6 +129,9 @@ class Signal(Stream[Values]):
             raise BuildError(f"{operator!r} reads {', '.join(operator.reads)}: apply it to a tape, a signal has one value a row")
 
         def read() -> Input:
+            if self.unfilled is not None:
+                batch = self.unfilled()
+                return Input(batch.rows, batch.fresh & (batch.values == batch.values), batch.values)
             values = self.item
             return Input(values.rows, values.fresh & (values.value == values.value), values.value)
 
@@ -166,21 +152,26 @@ class Signal(Stream[Values]):
 
     def derive(self, derivation: Derivation) -> Tape:
         """A tape of rows of its own, made of this signal's values as prices of size 0."""
+        self.fill()
 
         def read() -> tuple[Ticks, Flags]:
             rows, value = self.item.rows, self.item.value
-            columns = {name: rows.columns[name] for name in ("seq", "time", "symbol", "kind")} | {"price": value, "size": np.zeros(len(value))}
+            columns = {name: rows.columns[name] for name in ("seq", "time", "symbol", "kind")} | {
+                "price": value,
+                "size": np.zeros(len(value)),
+            }
             return Ticks(columns, rows.symbols, rows.root), self.item.fresh & ~np.isnan(value)
 
         return derive(self, derivation, read, 1 if self.tape.derived else 0)
 
     def apply(self, function: Callable[[Floats], Any]) -> "Signal":
         """The stateless rest: `function` takes the values of a batch and returns as many. (Rx has `map` for items.)"""
-        return self._each(function, f"apply({fingerprint(function)})", self.graph.owner)
+        return self.each(function, f"apply({fingerprint(function)})", self.graph.owner)
 
     def where(self, condition: Callable[[Any], Any]) -> "Signal":
         """The same signal, fresh only where the condition holds; it sees `s.value` and the row's own columns."""
         check_condition(condition, self.tape.columns, ("value",))
+        self.fill()
 
         def filtered() -> Values:
             rows, value, fresh = self.item.rows, self.item.value, self.item.fresh
@@ -189,10 +180,18 @@ class Signal(Stream[Values]):
 
         return Signal(self.tape, f"{self.name} | where({fingerprint(condition)})", self.owner or self.graph.owner, filtered, self.logical)
 
-    def _each(self, function: Callable[[Floats], Any], name: str, owner: str | None, logical: bool = False) -> "Signal":
+    def with_signal(self, other: "Signal", function: Callable[..., Any], sign: str, logical: bool) -> "Signal":
+        """The signal of a function of the values of two."""
+        from pipeline.combine import combine_pair  # combine stands on flow
+
+        return combine_pair(self, other, function, sign, logical)
+
+    def each(self, function: Callable[[Floats], Any], name: str, owner: str | None, logical: bool = False) -> "Signal":
+        """The signal of a function of the values."""
         known = self.made.get((owner, name, function))
         if known is not None:
             return known  # type: ignore[no-any-return]
+        self.fill()
 
         def computed_here() -> Values:
             values = self.item
@@ -200,81 +199,6 @@ class Signal(Stream[Values]):
 
         made = self.made[owner, name, function] = Signal(self.tape, f"{self.name} | {name}", self.owner or owner, computed_here, logical)
         return made
-
-    def _with(self, other: object, ufunc: np.ufunc, sign: str, swapped: bool = False, logical: bool = False) -> "Signal":
-        if isinstance(other, Signal):
-            from pipeline.combine import combine_pair  # combine stands on flow
-
-            key = (ufunc, id(other))
-            if key not in self.made:
-                self.made[key] = combine_pair(self, other, known_only(ufunc) if logical else ufunc, sign, logical)
-            return self.made[key]  # type: ignore[no-any-return]
-        if not isinstance(other, int | float | np.number):
-            return NotImplemented
-        constant, compute = float(other), known_only(ufunc) if logical else ufunc
-        name = f"{constant:g} {sign} x" if swapped else f"x {sign} {constant:g}"
-        key = (name, constant)
-        if key not in self.made:
-            apply = (lambda x: compute(constant, x)) if swapped else (lambda x: compute(x, constant))
-            self.made[key] = self._each(apply, name, None, logical)
-        return self.made[key]  # type: ignore[no-any-return]
-
-    def __add__(self, other: object) -> "Signal":
-        return self._with(other, np.add, "+")
-
-    def __radd__(self, other: object) -> "Signal":
-        return self._with(other, np.add, "+", swapped=True)
-
-    def __sub__(self, other: object) -> "Signal":
-        return self._with(other, np.subtract, "-")
-
-    def __rsub__(self, other: object) -> "Signal":
-        return self._with(other, np.subtract, "-", swapped=True)
-
-    def __mul__(self, other: object) -> "Signal":
-        return self._with(other, np.multiply, "*")
-
-    def __rmul__(self, other: object) -> "Signal":
-        return self._with(other, np.multiply, "*", swapped=True)
-
-    def __truediv__(self, other: object) -> "Signal":
-        return self._with(other, np.divide, "/")
-
-    def __rtruediv__(self, other: object) -> "Signal":
-        return self._with(other, np.divide, "/", swapped=True)
-
-    def __pow__(self, other: object) -> "Signal":
-        return self._with(other, np.power, "**")
-
-    def __gt__(self, other: object) -> "Signal":
-        return self._with(other, np.greater, ">", logical=True)
-
-    def __ge__(self, other: object) -> "Signal":
-        return self._with(other, np.greater_equal, ">=", logical=True)
-
-    def __lt__(self, other: object) -> "Signal":
-        return self._with(other, np.less, "<", logical=True)
-
-    def __le__(self, other: object) -> "Signal":
-        return self._with(other, np.less_equal, "<=", logical=True)
-
-    def __and__(self, other: object) -> "Signal":
-        return self._with(other, np.logical_and, "&", logical=True)
-
-    def __or__(self, other: object) -> "Signal":
-        return self._with(other, np.logical_or, "|", logical=True)
-
-    def __neg__(self) -> "Signal":
-        return self._each(np.negative, "-x", None)
-
-    def __abs__(self) -> "Signal":
-        return self._each(np.absolute, "abs(x)", None)
-
-    def __invert__(self) -> "Signal":
-        return self._each(known_only(np.logical_not), "~x", None, logical=True)
-
-    def __bool__(self) -> bool:
-        raise BuildError("a signal is neither true nor false: combine signals with & and |, not with and, or, not, if")
 
 
 def where(condition: Callable[[Any], Any]) -> Callable[[S], S]:
@@ -302,37 +226,12 @@ def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[],
 
     def step() -> Values:
         batch = read()
+        if signal.unfilled is not None and not signal.filled and not signal.observers:
+            return Values(batch.rows, batch.values, batch.fresh)
         return Values(batch.rows, stage.step(batch), batch.fresh)
 
     signal = source.made[key] = Signal(tape, name, owner, step)
     return signal
-
-
-class DerivedStage(Stateful):
-    """A derivation at work."""
-
-    def __init__(self, derivation: Derivation, symbols: int) -> None:
-        self.derivation = derivation
-        super().__init__(repr(derivation), symbols)
-
-    def blank(self, symbols: int) -> State:
-        """The derivation's state, and how many rows it has made."""
-        state = self.derivation.state(symbols)
-        state.share("made", np.zeros(1, np.int64))
-        return state
-
-
-    def rows_of(self, ticks: Ticks, counted: Flags, shift: int) -> Ticks:
-        """The rows that the time of the root tape has made due."""
-        state = self.state
-        self.next_row += len(ticks)
-        due = self.derivation.step(state, ticks, counted, int(ticks.root.columns["time"][-1]), shift)
-        count, first = len(due["time"]), int(state.made[0])
-        state.made[0] += count
-        columns = {"seq": np.arange(first, first + count), "kind": np.zeros(count, np.int8), **due}
-        for column in columns.values():
-            column.flags.writeable = False
-        return Ticks(columns, ticks.symbols, ticks.root)
 
 
 def derive(source: Stream[Any], derivation: Derivation, read: Callable[[], tuple[Ticks, Flags]], shift: int) -> Tape:
@@ -346,40 +245,3 @@ def derive(source: Stream[Any], derivation: Derivation, read: Callable[[], tuple
     columns = frozenset({"seq", "time", "symbol", "kind", *derivation.columns})
     tape = source.made[derivation] = Tape(graph, name, columns, None, source.owner, True, lambda: stage.rows_of(*read(), shift))
     return tape
-
-
-def as_float(column: NDArray[Any]) -> Floats:
-    return column if column.dtype == np.float64 else column.astype(np.float64)
-
-
-def known_only(ufunc: np.ufunc) -> Callable[..., Floats]:
-    """A comparison as 1, 0, or nan where an input is nan."""
-
-    def compare(*inputs: Any) -> Floats:
-        result: Floats = ufunc(*inputs).astype(np.float64)
-        for value in inputs:
-            result[np.broadcast_to(np.isnan(value), result.shape)] = np.nan
-        return result
-
-    return compare
-
-
-def computed(function: Callable[[Floats], Any], name: str, value: Floats) -> Floats:
-    """Call user code on values, and insist on a column of as many."""
-    if not len(value):
-        return value
-    result = np.asarray(function(value), dtype=np.float64)
-    if result.shape != value.shape:
-        raise BuildError(f"{name} returned the shape {result.shape} for {len(value)} rows; it must give one value a row")
-    result = result.view()
-    result.flags.writeable = False
-    return result
-
-
-def evaluate(condition: Callable[[Any], Any], rows: Rows, count: int) -> Flags:
-    """Call a condition on columns, and insist on a boolean column."""
-    met = condition(rows)
-    if not isinstance(met, np.ndarray) or met.dtype != np.bool_ or met.shape != (count,):
-        found = f"{met.dtype} of shape {met.shape}" if isinstance(met, np.ndarray) else repr(met)
-        raise BuildError(f"the condition {fingerprint(condition)} returned {found} for {count} rows; expected one boolean a row")
-    return met

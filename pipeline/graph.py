@@ -13,14 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from pipeline.errors import BuildError, EngineFault, SnapshotMismatch
-from pipeline.stage import Stateful, StageSnapshot
+from pipeline.stage import StageSnapshot, Stateful
 from pipeline.symbols import SymbolTable
 
 __all__ = ["Fault", "Graph", "GraphSnapshot", "Stream"]
@@ -113,7 +113,7 @@ class Graph:
                         stream.item = item = step()
                         if stream.observers:
                             stream.emit(item)
-                    except (Exception, SystemExit) as error:
+                    except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
                         self.quarantine(owner, error)
         self.working = None
 
@@ -165,6 +165,11 @@ class Stream(Observable[T], Generic[T]):
 
     item: T
 
+    if TYPE_CHECKING:  # Rx's own pipe; its types know neither operators that need a Tape nor functions without annotations
+
+        def pipe(self, *operators: Callable[[Any], Any]) -> Any:
+            """Apply operators one after the other."""
+
     def __init__(self, graph: Graph, name: str, owner: str | None = None, step: Callable[[], T] | None = None) -> None:
         super().__init__(self._attach)
         self.graph, self.name, self.owner = graph, name, owner
@@ -193,7 +198,7 @@ class Stream(Observable[T], Generic[T]):
                 kept, graph.working = graph.working, owner
                 try:
                     observer.on_next(item)
-                except (Exception, SystemExit) as error:
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
                     graph.quarantine(owner, error)
                 graph.working = kept
 

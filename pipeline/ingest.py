@@ -1,9 +1,9 @@
 """Ingest: raw rows of a feed become the tape: validated, in order of time, numbered.
 
-    lateness = 2s     newest - 2s              newest
-    ---------------------|------------------------|
-     later than that:     reordered before they
-     fail, clamp or drop  reach the tape
+lateness = 2s     newest - 2s              newest
+---------------------|------------------------|
+ later than that:     reordered before they
+ fail, clamp or drop  reach the tape
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadRow, InputError, LateRow
-from pipeline.kernels import Codes, Flags, Times, Values1D, kernel
+from pipeline.kernels import Codes, Flags, Kinds, Times, Values1D, kernel
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
 
@@ -54,12 +54,14 @@ def first_out_of_order(time: Times, newest: int) -> int:
 
 
 @kernel
-def first_bad_trade(time: Times, symbol: Codes, price: Values1D, size: Values1D, earliest: int, latest: int) -> int:
+def plain_trades(time: Times, symbol: Codes, kind: Kinds, price: Values1D, size: Values1D, newest: int, latest: int) -> bool:
+    """Whether all rows are trades, none of them bad, in order."""
+    bad = 0
     for i in range(time.shape[0]):
-        good = (time[i] >= earliest) & (time[i] < latest) & (symbol[i] > 0) & (price[i] - price[i] == 0.0)
-        if not (good & (size[i] >= 0.0) & (size[i] - size[i] == 0.0)):
-            return i
-    return -1
+        in_order = time[i] >= (time[i - 1] if i else newest)
+        finite = (price[i] - price[i] == 0.0) & (size[i] - size[i] == 0.0)
+        bad += not (in_order & finite & (size[i] >= 0.0) & (symbol[i] > 0) & (kind[i] == 0))
+    return bad == 0 and time[-1] < latest
 
 
 @kernel
@@ -82,6 +84,8 @@ class Ingest:
     late_rows: int = 0
     _newest: int = -(1 << 62)
     _waiting: Columns = field(default_factory=dict)
+    _names: tuple[str, ...] | None = None
+    _names_codes: NDArray[np.int32] | None = None
 
     def accept(self, raw: RawRows) -> Iterator[Ticks]:
         """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
@@ -108,13 +112,16 @@ class Ingest:
 
     def _codes(self, raw: RawRows) -> tuple[NDArray[np.int32] | None, int, Exception | None]:
         """The code of each name (None where they are the same), how many rows come before a refused symbol, and its fault."""
+        if raw.names is self._names:
+            return self._names_codes, len(raw), None
         codes = np.zeros(len(raw.names) + 1, np.int32)
         for place, name in enumerate(raw.names, 1):
             try:
                 codes[place] = self.symbols.code(name)
             except InputError as error:
                 return codes, int(np.argmax(raw.columns["symbol"] >= place)), error
-        return None if np.array_equal(codes, np.arange(len(codes))) else codes, len(raw), None
+        self._names, self._names_codes = raw.names, None if np.array_equal(codes, np.arange(len(codes))) else codes
+        return self._names_codes, len(raw), None
 
     def _checked(self, raw: RawRows, codes: NDArray[np.int32] | None, start: int, end: int) -> tuple[Columns, Exception | None]:
         """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
@@ -123,6 +130,11 @@ class Ingest:
             columns["symbol"] = codes[columns["symbol"]]
         if "kind" not in columns:
             columns["kind"] = (TRADES if "price" in columns else QUOTES)[: end - start]
+        if "price" in columns and "size" in columns and end > start:
+            time, newest = columns["time"], max(self._newest, YEAR_2000)
+            if plain_trades(time, columns["symbol"], columns["kind"], columns["price"], columns["size"], newest, YEAR_2100):
+                self._newest = int(time[-1])
+                return columns, None
         fault: Exception | None = None
         bad = first_bad(columns)
         if bad is not None:
@@ -182,7 +194,8 @@ class Ingest:
 
 
 def contiguous(name: str, column: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(column, dtype=COLUMN_TYPES.get(name)).view()
+    """A column of the tape's type and layout; a slice of one that is so already stays a slice."""
+    return np.ascontiguousarray(column, COLUMN_TYPES.get(name))
 
 
 def by_time(columns: Columns) -> Columns:
@@ -193,9 +206,6 @@ def by_time(columns: Columns) -> Columns:
 def first_bad(columns: Columns) -> tuple[int, str, str] | None:
     """The first row that is no tick: its place, the column, and the reason."""
     time, symbol, kind = columns["time"], columns["symbol"], columns["kind"]
-    trades_only = "price" in columns and "size" in columns and not kind.any()
-    if trades_only and first_bad_trade(time, symbol, columns["price"], columns["size"], YEAR_2000, YEAR_2100) < 0:
-        return None
     found: list[tuple[int, str, str]] = []
     row = first_bad_time(time, symbol, kind == Kind.HEARTBEAT, YEAR_2000, YEAR_2100)
     if row >= 0:
@@ -204,7 +214,10 @@ def first_bad(columns: Columns) -> tuple[int, str, str] | None:
     for name in (*PRICES, *SIZES):
         if name in columns:
             found += bad_number(name, columns[name], kind)
-    found += [(row, "kind", "is no kind of row (0 TRADE, 1 QUOTE, 2 GAP, 3 HEARTBEAT)") for row in np.flatnonzero((kind < 0) | (kind > 3))[:1].tolist()]
+    found += [
+        (row, "kind", "is no kind of row (0 TRADE, 1 QUOTE, 2 GAP, 3 HEARTBEAT)")
+        for row in np.flatnonzero((kind < 0) | (kind > 3))[:1].tolist()
+    ]
     return min(found, default=None)
 
 
@@ -227,5 +240,3 @@ def time_reason(time: int) -> str:
         if YEAR_2000 <= time * scale < YEAR_2100:
             return f"is no time in nanoseconds between 2000 and 2100; it would be one in {unit}: give the unit with --time-unit {unit}"
     return "is no time in nanoseconds between 2000 and 2100"
-
-

@@ -20,7 +20,23 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["Codes", "CodesOut", "Counts", "Flags", "Floats", "Ints", "Kernel", "Marks", "Matrix", "Times", "Values1D", "fma", "inline", "kernel"]
+__all__ = [
+    "Codes",
+    "CodesOut",
+    "Counts",
+    "Flags",
+    "Floats",
+    "Ints",
+    "Kernel",
+    "Kinds",
+    "Marks",
+    "Matrix",
+    "Times",
+    "Values1D",
+    "fma",
+    "inline",
+    "kernel",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +45,8 @@ Times = Annotated[NDArray[np.int64], types.Array(types.int64, 1, "C", readonly=T
 """int64 input column."""
 Codes = Annotated[NDArray[np.int32], types.Array(types.int32, 1, "C", readonly=True)]
 """int32 input column: symbol codes."""
+Kinds = Annotated[NDArray[np.int8], types.Array(types.int8, 1, "C", readonly=True)]
+"""int8 input column: kinds of row."""
 Flags = Annotated[NDArray[np.bool_], types.Array(types.boolean, 1, "C", readonly=True)]
 """bool input column."""
 Values1D = Annotated[NDArray[np.float64], types.Array(types.float64, 1, "C", readonly=True)]
@@ -56,8 +74,8 @@ def inline(function: Callable[P, R]) -> Callable[P, R]:
     return numba.njit(**OPTIONS)(function)  # type: ignore[no-any-return]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+@intrinsic
+def fused_multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c with one rounding."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -66,33 +84,41 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), build
 
 
-class Kernel(Generic[P, R]):
-    """An inner loop that compiles itself at its first call."""
+fma: Any = fused_multiply_add
 
-    def __init__(self, function: Callable[P, R]) -> None:
+
+class Kernel(Generic[R]):
+    """An inner loop that compiles itself at its first call, and then stands aside: its module's name for it becomes the compiled one."""
+
+    def __init__(self, function: Callable[..., R]) -> None:
         self.function = function
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
-        self._compiled: Callable[P, R] | None = None
+        self._compiled: Callable[..., R] | None = None
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return (self._compiled or self.compile())(*args, **kwargs)
+    def __call__(self, *args: Any) -> R:
+        return (self._compiled or self.compile())(*args)
 
-    def compile(self) -> Callable[P, R]:
+    def compile(self) -> Callable[..., R]:
         """Compile for the one signature the annotations give, or load it from the cache."""
+        config: Any = numba.config
         hints = get_type_hints(self.function, include_extras=True)
         arguments = [numba_type(hint) for name, hint in hints.items() if name != "return"]
         signature = numba_type(hints["return"])(*arguments)
-        kept, numba.config.CACHE_DIR = numba.config.CACHE_DIR, cache_folder()
+        kept = config.CACHE_DIR
+        config.CACHE_DIR = cache_folder()
         try:
             self._compiled = numba.njit(signature, cache=True, **OPTIONS)(self.function)
         finally:
-            numba.config.CACHE_DIR = kept
-        return self._compiled  # type: ignore[return-value]
+            config.CACHE_DIR = kept
+        home = sys.modules[self.__module__].__dict__ if self.__module__ in sys.modules else {}
+        if home.get(self.__name__) is self:
+            home[self.__name__] = self._compiled
+        return self._compiled
 
 
-def kernel(function: Callable[P, R]) -> Kernel[P, R]:
+def kernel(function: Callable[..., R]) -> Kernel[R]:
     """Make an inner loop of an annotated function.
 
     >>> @kernel

@@ -47,9 +47,14 @@ class Rows:
 class ProbeRows:
     """Stands in for `Rows` during the probe; notes the names that are used."""
 
+    _names: Mapping[str, bool]
+    _used: set[str]
+
     def __init__(self, names: Mapping[str, bool]) -> None:
-        self._names = names
-        self._used: set[str] = set()
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_used", set[str]())
+
+    __setattr__ = Rows.__setattr__
 
     def __getattr__(self, name: str) -> "Probe":
         if name.startswith("__"):
@@ -76,7 +81,7 @@ class Probe:
         bitwise = ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
         if bitwise and not all(logic(value) for value in inputs):
             raise BuildError(f"& | ~ join comparisons, but one side of {join(inputs)} is none; {USE_SIGNS}")
-        return Probe(f"{ufunc.__name__}({join(inputs)})", logical or bitwise)
+        return Probe(f"{ufunc.__name__}({join(inputs)})", bool(logical or bitwise))
 
     def __array_function__(self, function: Callable[..., Any], types: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Probe":
         if function not in ELEMENTWISE:
@@ -91,12 +96,17 @@ class Probe:
         )
 
     def __bool__(self) -> bool:
-        raise BuildError(f"{self.text} is a column, neither true nor false: `and`, `or`, `not`, `if`, min, max and a < b < c do not work; {USE_SIGNS}")
+        raise BuildError(
+            f"{self.text} is a column, neither true nor false: `and`, `or`, `not`, `if`, min, max and a < b < c do not work; {USE_SIGNS}"
+        )
 
     def __float__(self) -> float:
         raise BuildError(f"{self.text} is a column, not a number: use numpy's functions (numpy.log, not math.log)")
 
-    __int__ = __index__ = __round__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __float__
+
+    def __round__(self, places: int = 0) -> float:
+        return self.__float__()
 
     def __getattr__(self, name: str) -> "Probe":
         if name in ("__array_interface__", "__array_struct__", "__array__"):
@@ -115,7 +125,7 @@ class Probe:
     def __lshift__(self, other: object) -> "Probe":
         return self.refuse("a shift", "is not elementwise")
 
-    __rshift__ = __rlshift__ = __rrshift__ = __matmul__ = __contains__ = __lshift__  # type: ignore[assignment]
+    __rshift__ = __rlshift__ = __rrshift__ = __matmul__ = __contains__ = __lshift__
 
 
 def logic(value: object) -> bool:
@@ -133,20 +143,24 @@ def operation(ufunc: np.ufunc, swapped: bool = False) -> Callable[..., Probe]:
     return apply
 
 
-for sign, ufunc in {
+BINARY: dict[str, np.ufunc] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "floordiv": np.floor_divide, "mod": np.remainder,
     "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
-}.items():  # fmt: skip
-    setattr(Probe, f"__{sign}__", operation(ufunc))
-    setattr(Probe, f"__r{sign}__", operation(ufunc, swapped=True))
-for sign, ufunc in {
+}  # fmt: skip
+OTHER: dict[str, np.ufunc] = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
     "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
-}.items():  # fmt: skip
+}  # fmt: skip
+for sign, ufunc in BINARY.items():
+    setattr(Probe, f"__{sign}__", operation(ufunc))
+    setattr(Probe, f"__r{sign}__", operation(ufunc, swapped=True))
+for sign, ufunc in OTHER.items():
     setattr(Probe, f"__{sign}__", operation(ufunc))
 
 
-def check_condition(condition: Callable[[Any], Any], columns: Iterable[str], names: Iterable[str], logical: Iterable[str] = ()) -> frozenset[str]:
+def check_condition(
+    condition: Callable[[Any], Any], columns: Iterable[str], names: Iterable[str], logical: Iterable[str] = ()
+) -> frozenset[str]:
     """Call a condition once without values; BuildError says what it must not do. Returns the names it uses."""
     known = dict.fromkeys(columns, False) | dict.fromkeys(names, False) | dict.fromkeys(logical, True)
     rows = ProbeRows(known)

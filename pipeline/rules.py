@@ -11,7 +11,6 @@ from pipeline.alerts import CLEARED, RAISED, Alert, AlertIds, Order, format_time
 from pipeline.combine import Combination, Combined
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BuildError, ParameterError, UnknownName
-from pipeline.flow import evaluate
 from pipeline.functions import fingerprint
 from pipeline.graph import Stream
 from pipeline.probe import Rows, check_condition
@@ -19,6 +18,7 @@ from pipeline.rule_machine import BUSY, COOLED, EVENTS, LAST_ROW, MEMORY_COLUMNS
 from pipeline.stage import Stateful
 from pipeline.state import State, full, zeros
 from pipeline.ticks import Kind, Ticks
+from pipeline.values import evaluate
 
 __all__ = ["AlertStream", "alert_when"]
 
@@ -76,6 +76,10 @@ class AlertStream(Stream[list[Alert]]):
         owner = source.owner or graph.owner
         self.rule = name or graph.next_rule(owner)
         super().__init__(graph, f"{owner}: {self.rule}", owner, self._judge)
+        if self.name in graph.stages:
+            raise BuildError(
+                f"two rules of {owner} are named {self.rule!r}, their alerts would have the same ids; give one another name=..."
+            )
         self.source, self.condition, self.clear, self.every = source, condition, clear, every
         self.hold, self.cooldown, self.severity, self.message = hold, cooldown, severity, message
         self.logical = {label for label, signal in source.signals.items() if signal.logical}
@@ -99,10 +103,14 @@ class AlertStream(Stream[list[Alert]]):
         return used | check_condition(self.clear, columns, names, self.logical) if self.clear else used
 
     def _in_message(self) -> set[str]:
-        names = {field for _, field, _, _ in Formatter().parse(self.message) if field is not None}
         known = {*self.source.signals, *self.source.tape.columns, "symbol", "time", "strategy"}
-        for name in names - known:
-            raise UnknownName("signal or column for the message", name, known)
+        try:
+            names = {field for _, field, _, _ in Formatter().parse(self.message) if field is not None}
+            for name in sorted(names - known):
+                raise UnknownName("signal or column for the message", name, known)
+            self.message.format(**dict.fromkeys(names, 1.0) | dict.fromkeys(("symbol", "time", "strategy"), ""))
+        except (ValueError, LookupError) as error:
+            raise BuildError(f"the message {self.message!r} cannot be filled in: {error}") from None
         return names
 
     def _judge(self) -> list[Alert]:
@@ -125,7 +133,9 @@ class AlertStream(Stream[list[Alert]]):
 
     def _transitions(self, combined: Combined, met: NDArray[np.bool_], seen: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
         count = len(met)
-        known = ~np.logical_or.reduce([np.isnan(self._column(combined, name)) for name in self.used]) if count else met
+        known = np.ones(count, np.bool_)
+        for name in self.used if count else ():
+            known &= ~np.isnan(self._column(combined, name))
         clear = ~met if self.clear is None or not count else evaluate(self.clear, Rows(combined.rows, seen), count)
         return self._run(combined, met, clear, known)
 
@@ -133,7 +143,20 @@ class AlertStream(Stream[list[Alert]]):
         rows, stage = combined.rows, self.stage
         events, touched = stage.scratch(len(rows))
         state, until = stage.state, int(rows.root.columns["time"][-1])
-        rule_rows(rows.columns["time"], rows.columns["symbol"], met, clear, known, until, self.hold, self.cooldown, state.memory, state.lists, touched, events)
+        rule_rows(
+            rows.columns["time"],
+            rows.columns["symbol"],
+            met,
+            clear,
+            known,
+            until,
+            self.hold,
+            self.cooldown,
+            state.memory,
+            state.lists,
+            touched,
+            events,
+        )
         return events[: state.lists[EVENTS]]
 
     def _every(self, combined: Combined, met: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -156,7 +179,8 @@ class AlertStream(Stream[list[Alert]]):
         signals = [combined.fresh(name) for name in self.used if name in combined.parts]
         if len(signals) < len(self.used) or not signals:
             signals += [combined.rows.of_kind(Kind.TRADE), combined.rows.of_kind(Kind.QUOTE)]
-        return np.logical_or.reduce(signals)
+        fresh: NDArray[np.bool_] = np.logical_or.reduce(signals)
+        return fresh
 
     def _column(self, combined: Combined, name: str) -> NDArray[Any]:
         found = combined.values.get(name)
@@ -164,17 +188,33 @@ class AlertStream(Stream[list[Alert]]):
 
     def _alerts(self, events: NDArray[np.int64], combined: Combined) -> list[Alert]:
         columns = [self._column(combined, name) for name in self.stage.columns]
-        row_phase = 1 if self.source.tape.derived else 2
-        return [self._alert(combined.rows, columns, row_phase, *event) for event in events.tolist()]
+        return [self._alert(combined.rows, columns, *event) for event in events.tolist()]
 
-    def _alert(self, ticks: Ticks, columns: list[NDArray[Any]], row_phase: int, time: int, code: int, cleared: int, row: int, ordinal: int) -> Alert:
+    def _alert(self, ticks: Ticks, columns: list[NDArray[Any]], time: int, code: int, cleared: int, row: int, ordinal: int) -> Alert:
         found = self.stage.state.saved[code].tolist() if row < 0 else [float(column[row]) for column in columns]
         values = dict(zip(self.stage.columns, found, strict=True))
         symbol, event = ticks.symbols.name(code), CLEARED if cleared else RAISED
-        order = Order(time, 0, 0) if ordinal < 0 else Order(time, row_phase, int(ticks.columns["seq"][row]))
+        order = (
+            Order(time, 0)
+            if ordinal < 0
+            else Order(time, 1)
+            if self.source.tape.derived
+            else Order(time, 2, int(ticks.columns["seq"][row]))
+        )
         clock = format_time(time) if self.tells_time else ""
         message = self.message.format(strategy=self.owner, time=clock, symbol=symbol, **values) if self.message else ""
-        return Alert(symbol, time, message, values, event, self.severity, self.owner or "", self.rule, self.ids.id(event, symbol, time, ordinal), order)
+        return Alert(
+            symbol,
+            time,
+            message,
+            values,
+            event,
+            self.severity,
+            self.owner or "",
+            self.rule,
+            self.ids.id(event, symbol, time, ordinal),
+            order,
+        )
 
 
 def alert_when(

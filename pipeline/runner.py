@@ -33,16 +33,9 @@ LOG = logging.getLogger("rxtape")
 
 
 def run(
-    feed: Feed | Ticks,
-    *strategies: Strategy,
-    sinks: Sequence[Sink | str] = (),
-    late: Late = "fail",
-    lateness: Duration = "0s",
-    max_symbols: int = MAX_SYMBOLS,
-    quarantine: str | Path | None = None,
-    keep_alerts: bool = True,
-    raise_faults: bool = False,
-) -> Report:
+    feed: Feed | Ticks, *strategies: Strategy, sinks: Sequence[Sink | str] = (), late: Late = "fail", lateness: Duration = "0s",
+    max_symbols: int = MAX_SYMBOLS, quarantine: str | Path | None = None, keep_alerts: bool = True, raise_faults: bool = False,
+) -> Report:  # fmt: skip
     """Put a feed through strategies, their alerts into sinks (objects, or URLs such as "jsonl:alerts.jsonl").
 
     Rows up to `lateness` late are put in order; later ones end the run ("fail"), are kept at the earliest time allowed

@@ -38,12 +38,17 @@ class State:
     [0.0, 0.0, 7.5, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
-    def __init__(self, symbols: int, shared: Mapping[str, Array] | None = None, parts: Mapping[str, Part] | None = None, **by_symbol: Array):
+    def __init__(
+        self, symbols: int, shared: Mapping[str, Array] | None = None, parts: Mapping[str, Part] | None = None, **by_symbol: Array
+    ):
         self.symbols = symbols
         self.by_symbol = tuple(by_symbol)
         self.shared = tuple(shared or ())
         self.parts: dict[str, Part] = dict(parts or {})
         self.__dict__.update(by_symbol, **(shared or {}), **self.parts)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"this state has no {name!r}; it has {', '.join((*self.by_symbol, *self.shared, *self.parts))}")

@@ -42,7 +42,7 @@ class Strategy:
         dataclasses.dataclass(frozen=True, kw_only=True, repr=False)(cls)
         made = cls.__init__
 
-        def start(self: Any, **parameters: object) -> None:
+        def start(self: Any, **parameters: Any) -> None:
             for name in parameters:
                 if name not in cls.parameters():
                     raise UnknownName(f"parameter of {cls.__name__}", name, cls.parameters())
@@ -60,7 +60,7 @@ class Strategy:
     def parameters(cls) -> dict[str, Any]:
         """The parameters and their types."""
         hints = get_type_hints(cls)
-        return {field.name: hints[field.name] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
     @classmethod
     def from_text(cls, settings: Mapping[str, str]) -> "Strategy":
@@ -69,7 +69,8 @@ class Strategy:
         for name in settings:
             if name not in types:
                 raise UnknownName(f"parameter of {cls.__name__}", name, types)
-        return cls(**{name: from_text(f"{cls.__name__}.{name}", text, types[name]) for name, text in settings.items()})
+        parameters: dict[str, Any] = {name: from_text(f"{cls.__name__}.{name}", text, types[name]) for name, text in settings.items()}
+        return cls(**parameters)
 
     def alerts(self, ticks: Tape) -> Observable[Any] | list[Any]:
         """The alerts of this strategy on a tape."""

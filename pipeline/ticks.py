@@ -146,7 +146,9 @@ class Ticks:
     def __iter__(self) -> Iterator[Tick]:
         names, absent = self.symbols, [np.nan] * len(self)
         prices = [self.columns[n].tolist() if n in self.columns else absent for n in ("price", "size", "bid", "ask")]
-        for seq, time, code, kind, *rest in zip(self.seq.tolist(), self.time.tolist(), self.symbol.tolist(), self.kind.tolist(), *prices, strict=True):
+        for seq, time, code, kind, *rest in zip(
+            self.seq.tolist(), self.time.tolist(), self.symbol.tolist(), self.kind.tolist(), *prices, strict=True
+        ):
             yield Tick(seq, time, names.name(code), Kind(kind), *rest)
 
     def __repr__(self) -> str:
@@ -162,7 +164,7 @@ class Ticks:
     def _find(self, kind: Kind) -> NDArray[np.bool_]:
         kinds = self.columns["kind"]
         rows = len(kinds)
-        if kind is Kind.TRADE and self.counted is None and rows <= len(YES) and not kinds.any():
+        if kind is Kind.TRADE and self.counted is None and rows <= len(YES) and not np.count_nonzero(kinds):
             return YES[:rows]
         mask = kinds == kind
         if self.counted is not None:

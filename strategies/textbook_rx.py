@@ -5,6 +5,9 @@ combinations, three of them mixed with the tick before. Every value here carries
 combinations are filtered out; `glitches=True` leaves them in.
 """
 
+# mypy: disable-error-code="misc,attr-defined,index,arg-type"
+# Rx's types cannot follow functions without annotations through a pipe.
+
 from collections import deque
 from collections.abc import Callable
 from statistics import fmean
@@ -44,12 +47,13 @@ class TextbookRx(Strategy):
 
     def alerts(self, ticks: Tape) -> Observable[Alert]:
         """The alerts of every symbol, each from its own group."""
-        return ticks.pipe(
+        alerts: Observable[Alert] = ticks.pipe(
             each_tick(),
             ops.filter(lambda tick: tick.kind is Kind.TRADE),
             ops.group_by(lambda tick: tick.symbol),
             ops.flat_map(self.of_one_symbol),
         )
+        return alerts
 
     def of_one_symbol(self, ticks: Observable[Tick]) -> Observable[Alert]:
         """Four branches of the symbol's ticks, combined, judged, and turned into alerts where the verdict changes."""
@@ -61,7 +65,9 @@ class TextbookRx(Strategy):
             ops.map(lambda recent: (recent[-1].seq, fmean(tick.price for tick in recent))),
         )
         volume = ticks.pipe(ops.scan(size_between(0, over), None))
-        usual = ticks.pipe(ops.scan(size_between(over, over + baseline), None), ops.map(lambda seen: (seen[0], usual_of(seen, over, baseline))))
+        usual = ticks.pipe(
+            ops.scan(size_between(over, over + baseline), None), ops.map(lambda seen: (seen[0], usual_of(seen, over, baseline)))
+        )
         return reactivex.combine_latest(ticks, change, average, volume, usual).pipe(
             ops.map(lambda parts: together(*parts)),
             ops.filter(lambda seen: self.glitches or len(seen.seqs) == 1),
@@ -127,13 +133,23 @@ def usual_of(seen: tuple[int, float, int], over: int, baseline: int) -> float | 
 
 
 def together(
-    tick: Tick, change: tuple[int, float | None], average: tuple[int, float], volume: tuple[int, float, int], usual: tuple[int, float | None]
+    tick: Tick,
+    change: tuple[int, float | None],
+    average: tuple[int, float],
+    volume: tuple[int, float, int],
+    usual: tuple[int, float | None],
 ) -> Seen:
     seqs = {tick.seq, change[0], average[0], volume[0], usual[0]}
     return Seen(tick, change[1], average[1], volume[1], usual[1], seqs)
 
 
 def alert_of(seen: Seen, event: str) -> Alert:
-    values = {"change": seen.change or 0.0, "average": seen.average, "volume": seen.volume, "usual": seen.usual or 0.0, "price": seen.tick.price}
+    values = {
+        "change": seen.change or 0.0,
+        "average": seen.average,
+        "volume": seen.volume,
+        "usual": seen.usual or 0.0,
+        "price": seen.tick.price,
+    }
     message = f"{seen.tick.symbol} {values['change']:+.2%} on {values['volume']:,.0f} (usual {values['usual']:,.0f})"
     return Alert(symbol=seen.tick.symbol, time=seen.tick.time, message=message, values=values, event=event)

@@ -25,7 +25,14 @@ def hurtful_tape(seed: int, rows: int = 200, symbols: int = 5, absurd: float = 0
     size = np.round(rng.lognormal(0, 1, rows), 3)
     size[rng.random(rows) < absurd] = 1e15
     half = np.round(rng.integers(0, 4, rows) * 0.01, 2)
-    columns = {"price": price, "size": size, "bid": price - half, "ask": price + half, "bid_size": np.round(size * 2, 1), "ask_size": np.round(size + 1)}
+    columns = {
+        "price": price,
+        "size": size,
+        "bid": price - half,
+        "ask": price + half,
+        "bid_size": np.round(size * 2, 1),
+        "ask_size": np.round(size + 1),
+    }
     for name, column in columns.items():
         column[kind != (Kind.TRADE if name in ("price", "size") else Kind.QUOTE)] = np.nan
     return Ticks.of(time, code, SymbolTable(f"S{k}" for k in range(1, symbols + 1)), kind=kind, **columns)
@@ -34,7 +41,9 @@ def hurtful_tape(seed: int, rows: int = 200, symbols: int = 5, absurd: float = 0
 @st.composite
 def tapes(draw: st.DrawFn, most_rows: int = 160, absurd: float = 0.01) -> Ticks:
     """Hurtful tapes of one row and more."""
-    return hurtful_tape(draw(st.integers(0, 10**6)), draw(st.integers(1, most_rows)), draw(st.integers(1, 6)), draw(st.sampled_from([0.0, absurd])))
+    return hurtful_tape(
+        draw(st.integers(0, 10**6)), draw(st.integers(1, most_rows)), draw(st.integers(1, 6)), draw(st.sampled_from([0.0, absurd]))
+    )
 
 
 @st.composite

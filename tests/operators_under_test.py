@@ -123,7 +123,11 @@ CASES = [
     Case("session_high", session_high(ALWAYS), lambda r: ref.session_high(price(r), ALWAYS)),
     Case("session_low", session_low(ALWAYS), lambda r: ref.session_low(price(r), ALWAYS)),
     Case("rsi_3", rsi(3), lambda r: ref.rsi(price(r), 3)),
-    Case("order_flow_imbalance", order_flow_imbalance("2s"), lambda r: ref.order_flow_imbalance(ref.inputs_of(r, "bid", "bid_size", "ask", "ask_size"), "2s")),
+    Case(
+        "order_flow_imbalance",
+        order_flow_imbalance("2s"),
+        lambda r: ref.order_flow_imbalance(ref.inputs_of(r, "bid", "bid_size", "ask", "ask_size"), "2s"),
+    ),
     Case("age", age(), lambda r: ref.age(price(r))),
     Case("of", of("S1"), lambda r: ref.of(price(r), "S1"), market=True),
     Case("buffer_3", buffer(3).apply(np.max), lambda r: ref.rolling_max(price(r), 3)),
@@ -133,15 +137,29 @@ CASES = [
 """Operators on a tape."""
 
 
-def through(first: Callable[[Any], list[float]], then: Callable[[Any], list[float]], columns: Callable[[Rows], Any] = price) -> Callable[[Rows], list[float]]:
+def through(
+    first: Callable[[Any], list[float]], then: Callable[[Any], list[float]], columns: Callable[[Rows], Any] = price
+) -> Callable[[Rows], list[float]]:
     """The twin of an operator on the signal of another."""
     return lambda rows: then(ref.as_inputs(columns(rows), first(columns(rows))))
 
 
 COMPOSITIONS = [
-    Case("ema of log returns", lambda t: t.pipe(log_return(), ema(3)), through(lambda x: ref.log_return(x, 1), lambda x: ref.ema(x, 3, "average"))),
-    Case("std of ema", lambda t: t.pipe(ema("2s"), rolling_std("3s")), through(lambda x: ref.ema(x, "2s", "average"), lambda x: ref.rolling_std(x, "3s"))),
-    Case("median of spread", lambda t: t.pipe(spread_bps(), rolling_median("9s")), through(ref.spread_bps, lambda x: ref.rolling_median(x, "9s"), sides)),
+    Case(
+        "ema of log returns",
+        lambda t: t.pipe(log_return(), ema(3)),
+        through(lambda x: ref.log_return(x, 1), lambda x: ref.ema(x, 3, "average")),
+    ),
+    Case(
+        "std of ema",
+        lambda t: t.pipe(ema("2s"), rolling_std("3s")),
+        through(lambda x: ref.ema(x, "2s", "average"), lambda x: ref.rolling_std(x, "3s")),
+    ),
+    Case(
+        "median of spread",
+        lambda t: t.pipe(spread_bps(), rolling_median("9s")),
+        through(ref.spread_bps, lambda x: ref.rolling_median(x, "9s"), sides),
+    ),
     Case("mean of mids", lambda t: t.pipe(mid(), moving_average(3)), through(ref.mid, lambda x: ref.moving_average(x, 3), sides)),
     Case("mean of sizes", lambda t: t.pipe(column("size"), moving_average("3s")), lambda r: ref.moving_average(size(r), "3s")),
     Case(

@@ -73,7 +73,8 @@ def expected_events(strategy: Level, ticks: Ticks) -> list[ref.Event]:
             (row.time, row.symbol, level, not math.isnan(level) and not (strategy.every and row.kind != "TRADE"))
             for row, level in zip(rows, values, strict=True)
         ]
-    judged = [ref.RuleRow(time, symbol, level > 0.5, level < -0.5 if strategy.clear else None, known) for time, symbol, level, known in levels]
+    judged = [ref.RuleRow(time, symbol, level > 0.5, level < -0.5, known) for time, symbol, level, known in levels]
+    judged = judged if strategy.clear else [row._replace(clear=None) for row in judged]
     return ref.rule(judged, int(ticks.time[-1]), strategy.hold, strategy.cooldown, strategy.every)
 
 

@@ -35,7 +35,7 @@ class Everything(Strategy):
         text = "{symbol} at {time}"
         return [
             moves.pipe(alert_when(lambda s: abs(s.change) > self.move, hold="20ms", cooldown="2s", message=text + " {change:.9f}")),
-            joined.pipe(alert_when(lambda s: s.mid > s.average, clear=lambda s: s.mid < s.average, hold="30ms", name="joined", message=text)),
+            joined.pipe(alert_when(lambda s: s.mid > s.average, clear=lambda s: s.mid < s.average - 1, hold="30ms", name="joined")),
             trend.pipe(alert_when(lambda s: s.close > s.average, cooldown="20s", name="trend", message=text + " {vwap}")),
             silence.pipe(alert_when(lambda s: s.age > 3.0, hold="2s", name="silence", message=text + " {seen}")),
             moves.pipe(alert_when(lambda s: s.size > 2.0, every=True, cooldown="1s", name="large", message=text)),
@@ -44,8 +44,9 @@ class Everything(Strategy):
 
 def save(snapshot: GraphSnapshot, folder: Path) -> None:
     """Arrays to one file, everything else to another."""
-    stages = list(snapshot.stages.items())
-    np.savez(folder / "arrays.npz", **{f"{place}/{name}": array for place, (_, stage) in enumerate(stages) for name, array in stage.arrays.items()})
+    stages = snapshot.stages.items()
+    parts = [stage.arrays for _, stage in stages]
+    np.savez(folder / "arrays.npz", **{f"{place}/{name}": array for place, arrays in enumerate(parts) for name, array in arrays.items()})
     heads = [(name, stage.fingerprint, stage.next_row, stage.symbols, stage.version) for name, stage in stages]
     (folder / "stages.json").write_text(json.dumps([snapshot.next_row, snapshot.symbols, heads]))
 

@@ -112,6 +112,7 @@ def module_named(name: str) -> ModuleType:
 def place_of(error: Exception, path: Path) -> str:
     """File and line of the user's code where the error came from."""
     if isinstance(error, SyntaxError):
-        return f"{error.filename or path}:{error.lineno}"
-    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)]
+        own = error.filename is None or Path(error.filename) == path.absolute()
+        return f"{path if own else error.filename}:{error.lineno}"
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if Path(frame.filename) == path.absolute()]
     return f"{path}:{lines[-1]}" if lines else str(path)

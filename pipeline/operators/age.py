@@ -40,7 +40,7 @@ class Age(Operator):
         """One age a row."""
         seen_at = batch.rows.columns.get("seen")
         if seen_at is not None:
-            return (batch.time - seen_at) / SECOND  # type: ignore[no-any-return]
+            return (batch.time - seen_at) / SECOND
         out = np.empty(len(batch.rows))
         ages(batch.time, batch.symbol, batch.fresh, state.seen, out)
         return out

@@ -1,8 +1,8 @@
 """Volume baseline: what is usual, from the time before the present window.
 
-    baseline="5m", over="1m"      t - 6m                     t - 1m      t
-                                  (--------- 5m -----------](---- 1m ---]
-                                  mean volume per minute     left out
+baseline="5m", over="1m"      t - 6m                     t - 1m      t
+                              (--------- 5m -----------](---- 1m ---]
+                              mean volume per minute     left out
 """
 
 from dataclasses import dataclass

@@ -118,6 +118,8 @@ class Memory:
     """What an operator in plain Python remembers of one symbol: numbers, as attributes."""
 
     __slots__ = ("_names", "_row")
+    _names: dict[str, int]
+    _row: NDArray[np.float64]
 
     def __init__(self, names: dict[str, int], row: NDArray[np.float64]) -> None:
         object.__setattr__(self, "_names", names)

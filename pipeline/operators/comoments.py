@@ -30,7 +30,14 @@ def joined(n, x, y, xx, yy, xy, n2, x2, y2, xx2, yy2, xy2):  # type: ignore[no-u
         return n, x, y, xx, yy, xy
     total = n + n2
     dx, dy, weight = x2 - x, y2 - y, n * n2 / total
-    return total, x + dx * (n2 / total), y + dy * (n2 / total), xx + xx2 + dx * dx * weight, yy + yy2 + dy * dy * weight, xy + xy2 + dx * dy * weight
+    return (
+        total,
+        x + dx * (n2 / total),
+        y + dy * (n2 / total),
+        xx + xx2 + dx * dx * weight,
+        yy + yy2 + dy * dy * weight,
+        xy + xy2 + dx * dy * weight,
+    )
 
 
 @inline
@@ -56,7 +63,18 @@ def put_pair(stack, k, x, y):  # type: ignore[no-untyped-def]
     if stack[k, N] == 0.0:
         stack[k, ANCHOR_X], stack[k, ANCHOR_Y] = x, y
     stack[k, N], stack[k, X], stack[k, Y], stack[k, XX], stack[k, YY], stack[k, XY] = joined(
-        stack[k, N], stack[k, X], stack[k, Y], stack[k, XX], stack[k, YY], stack[k, XY], 1.0, x - stack[k, ANCHOR_X], y - stack[k, ANCHOR_Y], 0.0, 0.0, 0.0
+        stack[k, N],
+        stack[k, X],
+        stack[k, Y],
+        stack[k, XX],
+        stack[k, YY],
+        stack[k, XY],
+        1.0,
+        x - stack[k, ANCHOR_X],
+        y - stack[k, ANCHOR_Y],
+        0.0,
+        0.0,
+        0.0,
     )
 
 
@@ -135,8 +153,9 @@ class RollingCov(Operator):
         slots, out = state.slots, np.empty(len(batch.values))
         x, y = batch.columns
         window_products(
-            batch.time, batch.symbol, batch.fresh, x, y, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time, slots.symbol, slots.at,
-            slots.pair, slots.sums, slots.previous, slots.following, state.fronts, state.stack, float(self.ddof), self.what, out,
+            batch.time, batch.symbol, batch.fresh, x, y, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time,
+            slots.symbol, slots.at, slots.pair, slots.sums, slots.previous, slots.following, state.fronts, state.stack,
+            float(self.ddof), self.what, out,
         )  # fmt: skip
         return out
 

@@ -95,7 +95,9 @@ class Ema(Operator):
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One level a row."""
         out = np.empty(len(batch.values))
-        ema_by_ticks(batch.symbol, batch.fresh, batch.values, 2.0 / (self.span + 1), self.span if self.seed == "average" else 1, state.memory, out)
+        ema_by_ticks(
+            batch.symbol, batch.fresh, batch.values, 2.0 / (self.span + 1), self.span if self.seed == "average" else 1, state.memory, out
+        )
         return out
 
 

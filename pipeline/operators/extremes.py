@@ -99,8 +99,8 @@ class RollingMax(Operator):
         """One extreme a row."""
         slots, out = state.slots, np.empty(len(batch.values))
         window_extremes(
-            batch.time, batch.symbol, batch.fresh, batch.values, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time, slots.symbol,
-            slots.at, slots.value, slots.best, slots.previous, slots.following, state.fronts, state.backs, self.sign, out,
+            batch.time, batch.symbol, batch.fresh, batch.values, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time,
+            slots.symbol, slots.at, slots.value, slots.best, slots.previous, slots.following, state.fronts, state.backs, self.sign, out,
         )  # fmt: skip
         return out
 

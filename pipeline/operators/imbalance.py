@@ -24,7 +24,15 @@ __all__ = ["OrderFlowImbalance", "order_flow_imbalance"]
 
 @kernel
 def quote_flow(
-    symbol: Codes, fresh: Flags, bid: Values1D, bid_size: Values1D, ask: Values1D, ask_size: Values1D, before: Matrix, out: Floats, moved: Marks
+    symbol: Codes,
+    fresh: Flags,
+    bid: Values1D,
+    bid_size: Values1D,
+    ask: Values1D,
+    ask_size: Values1D,
+    before: Matrix,
+    out: Floats,
+    moved: Marks,
 ) -> None:
     """before[k] = the last whole quote; moved: rows whose quote had one before it."""
     for i in range(bid.shape[0]):
@@ -58,7 +66,12 @@ class OrderFlowImbalance(Operator):
 
     def state(self, symbols: int) -> State:
         """The last quote, and the flows in the window."""
-        return State(symbols, before=full((symbols, 4), np.nan), acc=zeros((symbols, 8)), parts={"slots": Slots(self.window, symbols, value=("f8", 0))})
+        return State(
+            symbols,
+            before=full((symbols, 4), np.nan),
+            acc=zeros((symbols, 8)),
+            parts={"slots": Slots(self.window, symbols, value=("f8", 0))},
+        )
 
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One imbalance a row."""

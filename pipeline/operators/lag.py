@@ -1,8 +1,8 @@
 """Against an earlier value: price change and log return.
 
-    over="1m"      t - 1m                        t
-    ---x-----x--------|-------x-------x----------x      compared with the last x at or before t - 1m
-             ^ this one
+over="1m"      t - 1m                        t
+---x-----x--------|-------x-------x----------x      compared with the last x at or before t - 1m
+         ^ this one
 """
 
 import math

@@ -140,8 +140,9 @@ class RollingStd(Operator):
         """One deviation or score a row."""
         slots, out = state.slots, np.empty(len(batch.values))
         window_moments(
-            batch.time, batch.symbol, batch.fresh, batch.values, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time, slots.symbol,
-            slots.at, slots.value, slots.moments, slots.previous, slots.following, state.fronts, state.stack, float(self.ddof), self.what, out,
+            batch.time, batch.symbol, batch.fresh, batch.values, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time,
+            slots.symbol, slots.at, slots.value, slots.moments, slots.previous, slots.following, state.fronts, state.stack,
+            float(self.ddof), self.what, out,
         )  # fmt: skip
         return out
 

@@ -3,7 +3,6 @@ threaded through the rows of the window. A row costs O(log n). Priorities are a 
 and not only its answers, is the same in every run.
 """
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -159,7 +158,7 @@ def window_quantiles(
             out[i] = np.nan
         else:
             place = q * (n - 1)
-            rank = int(math.floor(place))
+            rank = np.int64(place)
             lower = ranked(tree, roots[k], rank, mask, value)
             out[i] = lower
             if place > rank:
@@ -188,8 +187,8 @@ class RollingQuantile(Operator):
         """One quantile a row."""
         slots, out = state.slots, np.empty(len(batch.values))
         window_quantiles(
-            batch.time, batch.symbol, batch.fresh, batch.values, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time, slots.symbol,
-            slots.at, slots.value, slots.tree, state.roots, state.path, self.q, out,
+            batch.time, batch.symbol, batch.fresh, batch.values, slots.width_ns, slots.rows, slots.mask, slots.ends, slots.time,
+            slots.symbol, slots.at, slots.value, slots.tree, state.roots, state.path, self.q, out,
         )  # fmt: skip
         return out
 

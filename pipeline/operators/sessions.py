@@ -40,7 +40,9 @@ class SessionHigh(Operator):
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One extreme a row."""
         out = np.empty(len(batch.values))
-        session_extremes(batch.symbol, batch.fresh, batch.values, self.session.opens_at(batch.time), state.since, state.best, self.sign, out)
+        session_extremes(
+            batch.symbol, batch.fresh, batch.values, self.session.opens_at(batch.time), state.since, state.best, self.sign, out
+        )
         return out
 
 

@@ -2,8 +2,8 @@
 
 Compensated addition (Neumaier 1974, in the branch-free form of Knuth's TwoSum): the rounding error of every addition
 and subtraction is kept beside the sum. When something left that is more than 2^20 times what remains, the sum is taken
-anew from the rows themselves, so that an absurd print is forgotten as soon as it has left. A mean is divided with the remainder in hand (one fused
-multiply-add), so that the mean of ten equal prices is that price.
+anew from the rows themselves, so that an absurd print is forgotten as soon as it has left. A mean is divided with the
+remainder in hand (one fused multiply-add), so that the mean of ten equal prices is that price.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,8 @@ def told(acc, k, what):  # type: ignore[no-untyped-def]
     if what == SUM:
         return acc[k, TOTAL] + acc[k, ERROR]
     quotient = acc[k, TOTAL] / acc[k, COUNTED]
-    return quotient + (fma(-quotient, acc[k, COUNTED], acc[k, TOTAL]) + acc[k, ERROR]) / acc[k, COUNTED]
+    remainder = fma(-quotient, acc[k, COUNTED], acc[k, TOTAL])
+    return quotient + (remainder + acc[k, ERROR]) / acc[k, COUNTED]
 
 
 @kernel
@@ -108,7 +109,9 @@ def sums_over_time(
 
 
 @kernel
-def sums_over_rows(symbol: Codes, fresh: Flags, x: Values1D, rows: int, place: Ints, value: Matrix, acc: Matrix, what: int, out: Floats) -> None:
+def sums_over_rows(
+    symbol: Codes, fresh: Flags, x: Values1D, rows: int, place: Ints, value: Matrix, acc: Matrix, what: int, out: Floats
+) -> None:
     for i in range(x.shape[0]):
         k = np.uint32(symbol[i])
         if fresh[i]:
@@ -147,7 +150,19 @@ def sums(bounds: Window, state: State, batch: Input, x: NDArray[np.float64], wha
         return out
     slots = state.slots
     sums_over_time(
-        batch.time, batch.symbol, batch.fresh, x, slots.width_ns, slots.mask, slots.ends, slots.time, slots.symbol, slots.value, state.acc, what, out
+        batch.time,
+        batch.symbol,
+        batch.fresh,
+        x,
+        slots.width_ns,
+        slots.mask,
+        slots.ends,
+        slots.time,
+        slots.symbol,
+        slots.value,
+        state.acc,
+        what,
+        out,
     )
     return out
 

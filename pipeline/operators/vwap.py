@@ -18,7 +18,9 @@ __all__ = ["SessionVwap", "Vwap", "vwap"]
 
 
 @kernel
-def session_vwap(symbol: Codes, fresh: Flags, price: Values1D, size: Values1D, opened: Times, since: Ints, total: Matrix, out: Floats) -> None:
+def session_vwap(
+    symbol: Codes, fresh: Flags, price: Values1D, size: Values1D, opened: Times, since: Ints, total: Matrix, out: Floats
+) -> None:
     """total[k] = sum of price * size and its error, sum of sizes and its error."""
     for i in range(price.shape[0]):
         k = symbol[i]
@@ -74,7 +76,8 @@ class Vwap(Operator):
         value = sums(self.window, state.value.state, batch, price * size, SUM)
         volume = sums(self.window, state.size.state, batch, size, SUM)
         known = volume > 0.0
-        return np.divide(value, volume, out=np.full(len(price), np.nan), where=known)
+        out: NDArray[np.float64] = np.divide(value, volume, out=np.full(len(price), np.nan), where=known)
+        return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The worker of a sink: one thread that delivers what the graph has found, so that the graph never waits for I/O.
 
-    graph --deliver--> [ bounded queue ] --thread--> sink.write, again after a pause --given up--> quarantined
-             blocks while full                                                        counts what it was owed
+graph --deliver--> [ bounded queue ] --thread--> sink.write, again after a pause --given up--> quarantined
+         blocks while full                                                        counts what it was owed
 """
 
 import random
@@ -27,7 +27,7 @@ class SinkWorker:
 
     A write that raises is tried `attempts` times with growing, jittered pauses; then the sink is quarantined: `on_fault`
     gets the error at once (on the worker's thread), the sink is not called again, and `undelivered` counts what it did
-    not get. A sink that neither takes anything nor raises for `patience` seconds is quarantined too.
+    not get, `queued` what it has yet to get. A sink that neither takes anything nor raises for `patience` seconds is quarantined too.
     """
 
     def __init__(
@@ -40,7 +40,8 @@ class SinkWorker:
         self.fault: BaseException | None = None
         self._changed = threading.Condition()
         self._queue: deque[Callable[[], None] | Sequence[Alert]] = deque()
-        self._queued = self._steps = 0
+        self.queued = 0
+        self._steps = 0
         self._busy = self._closing = False
         self._jitter = random.Random(name)
         self._thread = threading.Thread(target=self._work, name=f"rxtape-sink-{name}", daemon=True)
@@ -50,12 +51,12 @@ class SinkWorker:
         """Queue alerts; waits while the queue is full, never for a quarantined sink."""
         count = len(alerts)
         with self._changed:
-            self._wait_until(lambda: not self._queued or self._queued + count <= self.capacity)
+            self._wait_until(lambda: not self.queued or self.queued + count <= self.capacity)
             if self.fault is not None:
                 self.undelivered += count
                 return
             self._queue.append(alerts)
-            self._queued += count
+            self.queued += count
             self._changed.notify_all()
 
     def flush(self) -> None:
@@ -83,9 +84,9 @@ class SinkWorker:
 
     def _give_up(self, error: BaseException) -> None:
         self.fault = error
-        self.undelivered += self._queued
+        self.undelivered += self.queued
         self._queue.clear()
-        self._queued = 0
+        self.queued = 0
         self._changed.notify_all()
         self.on_fault(error)
 
@@ -97,7 +98,7 @@ class SinkWorker:
                 self._busy = False
                 self._steps += 1
                 if self.fault is None:
-                    self._queued -= count
+                    self.queued -= count
                     self.delivered += count if error is None else 0
                     if error is not None:
                         self.undelivered += count

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration, format_duration
 from pipeline.errors import ParameterError
-from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Marks, Matrix, Times, Values1D, inline, kernel
+from pipeline.kernels import Codes, CodesOut, Flags, Ints, Marks, Matrix, Times, Values1D, inline, kernel
 from pipeline.state import State, zeros
 from pipeline.ticks import Ticks
 from pipeline.windows.bounds import width_of
@@ -210,7 +210,9 @@ class CountBars:
         most = len(rows)
         time = rows.columns["time"] - shift if shift else rows.columns["time"]
         out_time, out_symbol, out = np.empty(most, np.int64), np.empty(most, np.int32), np.empty((len(COLUMNS), most))
-        count = count_bars(rows.columns["symbol"], counted, time, self.rows, *measures(rows), state.bar, state.filled, out_time, out_symbol, out)
+        count = count_bars(
+            rows.columns["symbol"], counted, time, self.rows, *measures(rows), state.bar, state.filled, out_time, out_symbol, out
+        )
         times = np.concatenate([state.waiting_time, out_time[:count]])
         symbols = np.concatenate([state.waiting_symbol, out_symbol[:count]])
         values = np.concatenate([state.waiting, out[:, :count]], axis=1)

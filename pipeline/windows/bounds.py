@@ -1,8 +1,8 @@
 """The bounds of a sliding window: the last n rows of a symbol, or the rows of the last stretch of time.
 
-    time      10:00:00            10:00:30            10:01:00
-    "1m"              (-----------------------------------]        half-open: t - width is out, t is in
-    3 rows                    [x        x            x]
+time      10:00:00            10:00:30            10:01:00
+"1m"              (-----------------------------------]        half-open: t - width is out, t is in
+3 rows                    [x        x            x]
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipeline.durations import Duration, format_duration, nanoseconds
 from pipeline.errors import ParameterError
 
-__all__ = ["Window", "window", "width_of"]
+__all__ = ["Window", "width_of", "window"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Clock: a tape with a row a second (or another period) for every symbol seen lately, for rules about silence.
 
-    trades     x   x                        x
-    clock      |   |   |   |   |   |   |   |   |      a row each: last price, size since the row before, when last seen
+trades     x   x                        x
+clock      |   |   |   |   |   |   |   |   |      a row each: last price, size since the row before, when last seen
 """
 
 from dataclasses import dataclass
@@ -95,7 +95,12 @@ class Clock:
         last = full((symbols, 5), np.nan)
         last[:, SIZE : SIZE_ERROR + 1] = 0.0
         return State(
-            symbols, {"marks": np.array([0, NEVER, 0])}, seen=full(symbols, NEVER, "i8"), last=last, met=zeros(symbols, "i8"), order=zeros(symbols, "i8")
+            symbols,
+            {"marks": np.array([0, NEVER, 0])},
+            seen=full(symbols, NEVER, "i8"),
+            last=last,
+            met=zeros(symbols, "i8"),
+            order=zeros(symbols, "i8"),
         )
 
     def step(self, state: State, rows: Ticks, counted: NDArray[np.bool_], until: int, shift: int) -> dict[str, NDArray[Any]]:

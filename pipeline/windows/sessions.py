@@ -1,7 +1,7 @@
 """Trading sessions: when a market is open, in its own time zone.
 
-    09:30                               16:00
-    [------------ session --------------)          the open is in, the close is out
+09:30                               16:00
+[------------ session --------------)          the open is in, the close is out
 """
 
 import datetime as dt
@@ -118,8 +118,12 @@ def session(
         early = tuple(sorted((dt.date.fromisoformat(day), minute_of(close)) for day, close in (early_closes or {}).items()))
         chosen = days_of(days)
     except (ValueError, OSError, KeyError) as error:
-        raise ParameterError(f'session {hours!r}, tz={tz!r}, days={days!r}: {error}; expected for example session("09:30-16:00", tz="America/New_York")') from error
-    return Session(opens, closes, tz, closed, early, chosen, f"session({hours!r}, {tz!r}, {len(closed)} holidays, {len(early)} early closes, {days!r})")
+        raise ParameterError(
+            f'session {hours!r}, tz={tz!r}, days={days!r}: {error}; expected for example session("09:30-16:00", tz="America/New_York")'
+        ) from error
+    return Session(
+        opens, closes, tz, closed, early, chosen, f"session({hours!r}, {tz!r}, {len(closed)} holidays, {len(early)} early closes, {days!r})"
+    )
 
 
 def minute_of(text: str) -> int:

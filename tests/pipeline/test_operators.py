@@ -38,7 +38,12 @@ def assert_close(case: Case, found: np.ndarray, expected: list[float]) -> None:
     assert np.isnan(found).tolist() == np.isnan(wanted).tolist(), case
     scale = np.abs(wanted) if "corr" not in case.name else np.ones(len(wanted))
     for place in np.flatnonzero(np.abs(found - wanted) > RELATIVE * scale):
-        assert math.isclose(found[place], wanted[place], rel_tol=RELATIVE, abs_tol=floor(case)), (case, int(place), found[place], wanted[place])
+        assert math.isclose(found[place], wanted[place], rel_tol=RELATIVE, abs_tol=floor(case)), (
+            case,
+            int(place),
+            found[place],
+            wanted[place],
+        )
 
 
 FLOORS = {"log_return": 1e-15, "log_return_2s": 1e-15, "ema of log returns": 1e-15, "macd": 1e-10, "zscore_4": 1e-9, "zscore_3s": 1e-9}

@@ -1,27 +1,21 @@
 """Rules: when they raise and clear, on time, and under which id."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hurtful import cuts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules_under_test import Level, expected_events, level_tape, told
-from second_process import Everything, lines, run, save, tape
+from second_process import Everything, tape
 
 from pipeline.alerts import AlertIds
 from pipeline.checks import LAWS, alerts_of, observe, tape_of
 from pipeline.combine import combine_latest
-from pipeline.operators import last, price_change, volume
+from pipeline.operators import column, last, price_change, volume
 from pipeline.rules import alert_when
 from pipeline.ticks import Kind, Ticks
 from pipeline.windows import bars, clock
 
-ROOT = Path(__file__).parents[2]
 NS = 1e-9
 quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
@@ -144,7 +138,7 @@ GOLDEN = {
     "hold and cooldown end together": (
         above, [0, 2.5, 3, 9], [11.0, 9.0, 11.0, None], {"hold": "2s", "cooldown": "3s"}, [(2, "raised"), (2.5, "cleared"), (5, "raised")]
     ),
-    "every row, a nanosecond before the cooldown ends": (above, [0, 5 - NS], [11.0, 11.0], {"every": True, "cooldown": "5s"}, [(0, "raised")]),
+    "every row, before the cooldown ends": (above, [0, 5 - NS], [11.0, 11.0], {"every": True, "cooldown": "5s"}, [(0, "raised")]),
     "every row, when the cooldown ends": (above, [0, 5], [11.0, 11.0], {"every": True, "cooldown": "5s"}, [(0, "raised"), (5, "raised")]),
     "every row, not on a heartbeat": (lambda s: s.volume > 0.5, [0, 1], [11.0, None], {"every": True}, [(0, "raised")]),
     "a trade a nanosecond inside the window": (lambda s: s.volume > 1.5, [0, 5 - NS], [1.0, 1.0], {}, [(5 - NS, "raised")]),
@@ -161,19 +155,23 @@ def test_fault_63_at_the_edge(condition, times, prices, rule, expected):
 
 
 MOVERS = {"another symbol": ("B", Kind.TRADE), "a heartbeat": ("", Kind.HEARTBEAT), "a gap": ("B", Kind.GAP), "a quote": ("B", Kind.QUOTE)}
-QUIET = {
-    "hold": (lambda t: t, {"hold": "5s"}, 3 + 5),
-    "hold on bars": (lambda t: t.pipe(bars("1s")), {"hold": "5s"}, 4 + 5),
-    "hold on the clock": (lambda t: t.pipe(clock("1s")), {"hold": "5s"}, 4 + 5),
-}
+QUIET = {"the tape": (lambda t: t, 3 + 5), "bars": (lambda t: t.pipe(bars("1s")), 4 + 5), "the clock": (lambda t: t.pipe(clock("1s")), 4 + 5)}
 
 
 @pytest.mark.parametrize(("symbol", "kind"), MOVERS.values(), ids=MOVERS)
-@pytest.mark.parametrize(("source", "rule", "due"), QUIET.values(), ids=QUIET)
-def test_a_deadline_of_a_quiet_symbol_is_met_at_its_exact_time(source, rule, due, symbol, kind):
+@pytest.mark.parametrize(("source", "due"), QUIET.values(), ids=QUIET)
+def test_the_hold_of_a_quiet_symbol_ends_at_its_exact_time(source, due, symbol, kind):
     ticks = tape_of([3, 9.25], ["A", symbol], kind=[Kind.TRADE, kind], price=[11.0, np.nan])
-    alerts = observe(lambda t: combine_latest(level=source(t).pipe(last())).pipe(alert_when(lambda s: s.level > 10, **rule)), ticks).alerts
+    alerts = observe(lambda t: combine_latest(level=source(t).pipe(last())).pipe(alert_when(lambda s: s.level > 10, hold="5s")), ticks).alerts
     assert [(alert.symbol, alert.time - ticks.time[0] + 3 * 10**9) for alert in alerts] == [("A", due * 10**9)]
+
+
+@pytest.mark.parametrize(("symbol", "kind"), MOVERS.values(), ids=MOVERS)
+def test_the_cooldown_of_a_quiet_symbol_ends_at_its_exact_time(symbol, kind):
+    ticks = tape_of([0, 1, 2, 9.25], ["A", "A", "A", symbol], kind=[Kind.TRADE] * 3 + [kind], price=[11.0, 9.0, 11.0, np.nan])
+    rule = alert_when(lambda s: s.level > 10, cooldown="5s")
+    alerts = observe(lambda t: combine_latest(level=t.pipe(last())).pipe(rule), ticks).alerts
+    assert [(alert.symbol, alert.time - ticks.time[0]) for alert in alerts[2:]] == [("A", 5 * 10**9)]
 
 
 def test_an_alert_at_a_deadline_tells_what_its_symbol_knew_last():
@@ -186,8 +184,32 @@ def test_an_alert_at_a_deadline_tells_what_its_symbol_knew_last():
 NEGATIVE = {"not above": lambda s: ~(s.x > 1.0), "unequal": lambda s: s.x != s.y, "not known": lambda s: np.isnan(s.x)}
 
 
+@pytest.mark.parametrize("every", [False, True], ids=["edges", "every"])
 @pytest.mark.parametrize("condition", NEGATIVE.values(), ids=NEGATIVE)
-def test_what_is_not_known_raises_nothing(condition):
-    rows = {"price": [1.0] * 3, "x": [np.nan] * 3, "y": [2.0] * 3}
-    build = {"x": "x", "y": "y"}
-    assert not alerts_of(lambda t: combine_latest(**{k: t.pipe(column_of(v)) for k, v in build.items()}).pipe(alert_when(condition)), **rows)
+def test_what_is_not_known_raises_nothing(condition, every):
+    def judged(tape):
+        return combine_latest(x=tape.pipe(column("x")), y=tape.pipe(column("y"))).pipe(alert_when(condition, every=every))
+
+    assert not alerts_of(judged, price=[1.0] * 3, x=[np.nan] * 3, y=[2.0] * 3)
+
+
+def test_what_is_not_known_clears_nothing():
+    def judged(tape):
+        return combine_latest(x=tape.pipe(column("x"))).pipe(alert_when(lambda s: s.x > 1.0))
+
+    assert [alert.event for alert in alerts_of(judged, price=[1.0] * 3, x=[2.0, np.nan, np.nan])] == ["raised"]
+
+
+def test_what_is_not_known_ends_no_hold():
+    def judged(tape):
+        return combine_latest(x=tape.pipe(column("x"))).pipe(alert_when(lambda s: s.x > 1.0, hold="2s"))
+
+    assert [alert.event for alert in alerts_of(judged, price=[1.0] * 4, x=[2.0, np.nan, 2.0, 2.0])] == ["raised"]
+
+
+@pytest.mark.parametrize("name", ["seq", "time", "symbol", "kind", "side"])
+def test_a_condition_may_look_only_at_columns_that_are_always_known(name):
+    def judged(tape):
+        return combine_latest(price=tape.pipe(last())).pipe(alert_when(lambda s: getattr(s, name) >= 0))
+
+    assert [alert.event for alert in alerts_of(judged, price=[1.0, 1.0], side=[0, 1])] == ["raised"]
