@@ -125,7 +125,8 @@ def push(graph: Graph, tape: Tape, batch: Ticks) -> None:
     if len(batch):
         graph.enter(len(batch))
         try:
-            tape.emit(batch)
+            with np.errstate(all="ignore"):
+                tape.emit(batch)
         finally:
             graph.leave()
 
@@ -155,7 +156,7 @@ def symbol_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
     for name in columns.keys() - {"seq", "time", "symbol", "kind"}:
         columns[name][~mine] = np.nan if columns[name].dtype.kind == "f" else 0
     for column in columns.values():
-        column.flags.writeable = False
+        column.setflags(write=False)
     alone = observe(build, Ticks(columns, ticks.symbols), cuts)
     agree("symbol", only(observe(build, ticks), ticks, kept), only(alone, ticks, kept))
 

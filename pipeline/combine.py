@@ -81,7 +81,8 @@ class AsOf(Stateful):
             base.columns["time"], base.columns["symbol"], strict, rows.columns["time"], rows.columns["symbol"], theirs.value, theirs.fresh,
             self.state.last, self.state.mark, out, fresh,
         )  # fmt: skip
-        out.flags.writeable = fresh.flags.writeable = False
+        out.setflags(write=False)
+        fresh.setflags(write=False)
         return Values(base, out, fresh)
 
 
@@ -134,7 +135,7 @@ class Combination(Stream[Combined]):
             value = compute(combined).view() if rows else np.empty(0)
             if value.shape != (rows,):
                 raise BuildError(f"{label} returned the shape {value.shape} for {rows} rows; it must give one value a row")
-            value.flags.writeable = False
+            value.setflags(write=False)
             return Values(combined.rows, value, np.logical_or.reduce([part.fresh for part in combined.parts.values()]))
 
         return Signal(self.tape, f"{self.name} | {label}", owner, step, logical)

@@ -46,5 +46,5 @@ class DerivedStage(Stateful):
         state.made[0] += count
         columns: dict[str, NDArray[Any]] = {"seq": np.arange(first, first + count), "kind": np.zeros(count, np.int8), **due}
         for column in columns.values():
-            column.flags.writeable = False
+            column.setflags(write=False)
         return Ticks(columns, ticks.symbols, ticks.root)

@@ -40,7 +40,8 @@ class Tape(Stream[Ticks]):
 
     def emit(self, item: Ticks) -> None:
         """Hand a batch to every Rx observer; at the root, then bring the whole graph up to it."""
-        super().emit(item)
+        if self.observers:
+            super().emit(item)
         if self._is_root:
             self.item = item
             self.graph.compute()
@@ -62,12 +63,15 @@ class Tape(Stream[Ticks]):
         for name in reads:
             if name not in self.columns:
                 raise self._without(name, operator)
-        kind = self.kind_of(reads)
+        trades, first, rest = self.kind_of(reads) is Kind.TRADE, reads[0], reads[1:]
 
         def read() -> Input:
             ticks = self.item
             columns = ticks.columns
-            return Input(ticks, ticks.of_kind(kind), *[as_float(columns[name]) for name in reads])
+            fresh = ticks.trades if trades else ticks.quotes
+            if rest:
+                return Input(ticks, fresh, *[as_float(columns[name]) for name in reads])
+            return Input(ticks, fresh, as_float(columns[first]))
 
         signal = work(self, self.tape, operator, read)
         if type(operator) is Column:
@@ -88,8 +92,8 @@ class Tape(Stream[Ticks]):
 
     def derive(self, derivation: Derivation) -> "Tape":
         """A tape of rows of its own."""
-        kind = self.kind_of(())
-        return derive(self, derivation, lambda: (self.item, self.item.of_kind(kind)), 1 if self.derived else 0)
+        trades = self.kind_of(()) is Kind.TRADE
+        return derive(self, derivation, lambda: (self.item, self.item.trades if trades else self.item.quotes), 1 if self.derived else 0)
 
     def where(self, condition: Callable[[Any], Any]) -> "Tape":
         """The same rows, of which only those count that meet the condition; see `where`."""

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
@@ -99,22 +98,21 @@ class Graph:
             stage.grow(self.capacity)
 
     def compute(self) -> None:
-        """Bring every stream up to the batch at the root."""
+        """Bring every stream up to the batch at the root. Callers silence numpy's warnings: nan and inf are values here."""
         faults = self.faults
-        with np.errstate(all="ignore"):
-            for owner, stream, step in self.plan:
-                if owner is None:
+        for owner, stream, step in self.plan:
+            if owner is None:
+                stream.item = item = step()
+                if stream.observers:
+                    stream.emit(item)
+            elif owner not in faults:
+                self.working = owner
+                try:
                     stream.item = item = step()
                     if stream.observers:
                         stream.emit(item)
-                elif owner not in faults:
-                    self.working = owner
-                    try:
-                        stream.item = item = step()
-                        if stream.observers:
-                            stream.emit(item)
-                    except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
-                        self.quarantine(owner, error)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
+                    self.quarantine(owner, error)
         self.working = None
 
     def leave(self) -> None:

@@ -20,13 +20,14 @@ from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
 
 __all__ = ["BATCH_ROWS", "Ingest", "Late", "RawRows"]
 
-BATCH_ROWS = 8192
+BATCH_ROWS = 16384
 YEAR_2000, YEAR_2100 = 946_684_800_000_000_000, 4_102_444_800_000_000_000
 Late = Literal["fail", "clamp", "drop"]
 Columns = dict[str, NDArray[Any]]
 TRADES = np.full(BATCH_ROWS, Kind.TRADE, np.int8)
 QUOTES = np.full(BATCH_ROWS, Kind.QUOTE, np.int8)
-TRADES.flags.writeable = QUOTES.flags.writeable = False
+TRADES.setflags(write=False)
+QUOTES.setflags(write=False)
 PRICES = ("price", "bid", "ask")
 SIZES = ("size", "bid_size", "ask_size")
 
@@ -119,13 +120,15 @@ class Ingest:
             try:
                 codes[place] = self.symbols.code(name)
             except InputError as error:
-                return codes, int(np.argmax(raw.columns["symbol"] >= place)), error
+                refused = np.flatnonzero(raw.columns["symbol"] >= place)
+                return codes, int(refused[0]) if len(refused) else len(raw), error if len(refused) else None
         self._names, self._names_codes = raw.names, None if np.array_equal(codes, np.arange(len(codes))) else codes
         return self._names_codes, len(raw), None
 
     def _checked(self, raw: RawRows, codes: NDArray[np.int32] | None, start: int, end: int) -> tuple[Columns, Exception | None]:
         """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
-        columns = {name: contiguous(name, column[start:end]) for name, column in raw.columns.items()}
+        whole = end - start == len(raw)
+        columns = {name: contiguous(name, column if whole else column[start:end]) for name, column in raw.columns.items()}
         if codes is not None:
             columns["symbol"] = codes[columns["symbol"]]
         if "kind" not in columns:
@@ -188,7 +191,7 @@ class Ingest:
         if self.late == "clamp":
             columns.setdefault("event_time", columns["time"])
         for column in columns.values():
-            column.flags.writeable = False
+            column.setflags(write=False)
         self.rows += count
         return Ticks(columns, self.symbols)
 

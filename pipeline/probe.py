@@ -24,24 +24,15 @@ ELEMENTWISE = {np.where, np.clip, np.isnan, np.nan_to_num, np.select, np.isclose
 class Rows:
     """The rows of a batch as a condition sees them: the named signals, then the row's own columns, as numpy columns."""
 
-    __slots__ = ("_ticks", "_values")
-
     def __init__(self, ticks: Ticks, values: Mapping[str, NDArray[Any]]) -> None:
-        self._ticks, self._values = ticks, values
+        self.__dict__.update(ticks.columns)
+        self.__dict__.update(values)
 
     def __getattr__(self, name: str) -> NDArray[Any]:
-        found = self._values.get(name)
-        if found is None:
-            found = self._ticks.columns.get(name)
-            if found is None:
-                raise UnknownName("signal or column", name, (*self._values, *self._ticks.columns))
-        return found
+        raise UnknownName("signal or column", name, self.__dict__)
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in Rows.__slots__:
-            object.__setattr__(self, name, value)
-        else:
-            raise BuildError(f"a condition cannot set {name!r}: it only looks at the rows")
+        raise BuildError(f"a condition cannot set {name!r}: it only looks at the rows")
 
 
 class ProbeRows:

@@ -164,9 +164,10 @@ class AlertStream(Stream[list[Alert]]):
         rows, stage = combined.rows, self.stage
         if np.count_nonzero(met):
             hits = np.flatnonzero(met)
-            keep = self._fresh(combined)[hits]
+            keep = self._fresh_at(hits, combined)
             for name in self.used:
-                keep &= ~np.isnan(self._column(combined, name)[hits])
+                column = self._column(combined, name)[hits]
+                keep &= column == column
             met = np.zeros(len(met), np.bool_)
             met[hits[keep]] = True
         events, _ = stage.scratch(len(rows))
@@ -174,12 +175,14 @@ class AlertStream(Stream[list[Alert]]):
         every_row(rows.columns["time"], rows.columns["symbol"], met, self.cooldown, state.memory, state.lists, events)
         return events[: state.lists[EVENTS]]
 
-    def _fresh(self, combined: Combined) -> NDArray[np.bool_]:
-        """The rows that bring new input to anything the condition uses."""
-        signals = [combined.fresh(name) for name in self.used if name in combined.parts]
+    def _fresh_at(self, hits: NDArray[np.int64], combined: Combined) -> NDArray[np.bool_]:
+        """Whether each of these rows brings new input to anything the condition uses."""
+        signals = [name for name in self.used if name in combined.parts]
+        fresh = np.zeros(len(hits), np.bool_)
+        for name in signals:
+            fresh |= combined.fresh(name)[hits]
         if len(signals) < len(self.used) or not signals:
-            signals += [combined.rows.of_kind(Kind.TRADE), combined.rows.of_kind(Kind.QUOTE)]
-        fresh: NDArray[np.bool_] = np.logical_or.reduce(signals)
+            fresh |= combined.rows.columns["kind"][hits] <= Kind.QUOTE
         return fresh
 
     def _column(self, combined: Combined, name: str) -> NDArray[Any]:

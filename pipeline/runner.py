@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter, perf_counter_ns
 from typing import Any, get_args
 
+import numpy as np
 from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
@@ -114,7 +115,7 @@ class Run:
         self._delivery = Delivery(sinks, self._sink_faulted, worker)
         began = perf_counter()
         try:
-            with self._watchdog, stop_between_batches(self._batches), frozen_heap():
+            with self._watchdog, stop_between_batches(self._batches), frozen_heap(), np.errstate(all="ignore"):
                 self._judge_all()
         except (InputError, SinkError) as error:
             report.incomplete = error

@@ -16,7 +16,7 @@ S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
 STATE_VERSION = 1
 NOTHING = np.empty(0)
-NOTHING.flags.writeable = False
+NOTHING.setflags(write=False)
 
 
 class Input:
@@ -131,5 +131,5 @@ class Stage(Stateful):
         if state.parts:
             state.reserve(rows)
         out = self.operator.step(state, batch)
-        out.flags.writeable = False
+        out.setflags(write=False)
         return out

@@ -48,8 +48,8 @@ COLUMN_TYPES: dict[str, np.dtype[Any]] = {
 """The columns with a fixed type. `trade_id` and any further column keep theirs."""
 
 NEVER_COUNTED = ("seq", "time", "symbol", "kind")
-YES = np.ones(8192, dtype=np.bool_)
-YES.flags.writeable = False
+YES = np.ones(16384, dtype=np.bool_)
+YES.setflags(write=False)
 
 
 class Tick(NamedTuple):
@@ -79,7 +79,7 @@ class Ticks:
     [5.0, 20.0]
     """
 
-    __slots__ = ("_masks", "columns", "counted", "root", "symbols")
+    __slots__ = ("_quotes", "_trades", "columns", "counted", "root", "symbols")
 
     def __init__(
         self,
@@ -93,7 +93,8 @@ class Ticks:
         self.symbols = symbols
         self.root = self if root is None else root
         self.counted = counted
-        self._masks: dict[Kind, NDArray[np.bool_]] = {}
+        self._trades: NDArray[np.bool_] | None = None
+        self._quotes: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, time: ArrayLike, symbol: ArrayLike | Sequence[str], symbols: SymbolTable | None = None, **columns: ArrayLike) -> "Ticks":
@@ -154,19 +155,24 @@ class Ticks:
     def __repr__(self) -> str:
         return f"Ticks({len(self)} rows; {', '.join(self.columns)})"
 
-    def of_kind(self, kind: Kind) -> NDArray[np.bool_]:
-        """Which rows are of a kind and count (`where` takes rows out of the count)."""
-        known = self._masks.get(kind)
+    @property
+    def trades(self) -> NDArray[np.bool_]:
+        """Which rows are trades and count (`where` takes rows out of the count)."""
+        known = self._trades
         if known is None:
-            known = self._masks[kind] = self._find(kind)
+            kinds = self.columns["kind"]
+            plain = self.counted is None and len(kinds) <= len(YES) and not np.count_nonzero(kinds)
+            known = self._trades = YES[: len(kinds)] if plain else self._counting(kinds == Kind.TRADE)
         return known
 
-    def _find(self, kind: Kind) -> NDArray[np.bool_]:
-        kinds = self.columns["kind"]
-        rows = len(kinds)
-        if kind is Kind.TRADE and self.counted is None and rows <= len(YES) and not np.count_nonzero(kinds):
-            return YES[:rows]
-        mask = kinds == kind
+    @property
+    def quotes(self) -> NDArray[np.bool_]:
+        """Which rows are quotes and count."""
+        if self._quotes is None:
+            self._quotes = self._counting(self.columns["kind"] == Kind.QUOTE)
+        return self._quotes
+
+    def _counting(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if self.counted is not None:
             mask &= self.counted
         return read_only(mask)
@@ -209,5 +215,5 @@ def frozen(name: str, column: ArrayLike, rows: int) -> Array:
 
 
 def read_only(array: Array) -> Array:
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array

@@ -15,6 +15,8 @@ __all__ = ["Flags", "Floats", "Values", "as_float", "computed", "evaluate", "kno
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+FLOAT = np.dtype(np.float64)
+BOOL = np.dtype(np.bool_)
 
 
 class Values:
@@ -31,7 +33,7 @@ class Values:
 
 def as_float(column: NDArray[Any]) -> Floats:
     """A column as float64."""
-    return column if column.dtype == np.float64 else column.astype(np.float64)
+    return column if column.dtype is FLOAT else column.astype(np.float64)
 
 
 def known_only(ufunc: np.ufunc) -> Callable[..., Floats]:
@@ -54,14 +56,14 @@ def computed(function: Callable[[Floats], Any], name: str, value: Floats) -> Flo
     if result.shape != value.shape:
         raise BuildError(f"{name} returned the shape {result.shape} for {len(value)} rows; it must give one value a row")
     result = result.view()
-    result.flags.writeable = False
+    result.setflags(write=False)
     return result
 
 
 def evaluate(condition: Callable[[Any], Any], rows: Rows, count: int) -> Flags:
     """Call a condition on columns, and insist on a boolean column."""
     met = condition(rows)
-    if not isinstance(met, np.ndarray) or met.dtype != np.bool_ or met.shape != (count,):
+    if not isinstance(met, np.ndarray) or met.dtype is not BOOL or met.shape != (count,):
         found = f"{met.dtype} of shape {met.shape}" if isinstance(met, np.ndarray) else repr(met)
         raise BuildError(f"the condition {fingerprint(condition)} returned {found} for {count} rows; expected one boolean a row")
     return met

@@ -36,6 +36,7 @@ class Contender:
 
 
 CONTENDERS = (
+    Contender("rxtape", "rxtape_run", "rxtape"),
     Contender("C loop", "c_loop", "c"),
     Contender("numba, one loop", "numba_loop", "numba"),
     Contender("polars", "polars_columns", "polars"),

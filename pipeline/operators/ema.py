@@ -17,6 +17,7 @@ __all__ = ["Ema", "Rsi", "TimeEma", "ema", "rsi"]
 
 Seed = Literal["average", "first"]
 SEEDS = ("average", "first")
+FAR = 16.0
 
 
 @kernel
@@ -45,6 +46,9 @@ def ema_by_time(time: Times, symbol: Codes, fresh: Flags, x: Values1D, half_life
             if memory[k, 1] == 0.0:
                 memory[k, 2] = x[i]
                 last[k] = time[i]
+            elif abs(memory[k, 2]) > FAR * abs(x[i]):  # an anchor that would cost every later price its digits: take another
+                memory[k, 0] += (memory[k, 2] - x[i]) * memory[k, 1]
+                memory[k, 2] = x[i]
             decay = 2.0 ** ((last[k] - time[i]) / half_life)
             memory[k, 0] = memory[k, 0] * decay + (x[i] - memory[k, 2])
             memory[k, 1] = memory[k, 1] * decay + 1.0

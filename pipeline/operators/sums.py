@@ -50,13 +50,19 @@ def anew(k, count, tail, mask, slot_symbol, value):  # type: ignore[no-untyped-d
 
 
 @inline
+def must_forget(left, magnitude):  # type: ignore[no-untyped-def]
+    """Whether what left was so large, or the sum so far beyond the largest float, that the rest must be summed anew."""
+    return not left <= FORGET * magnitude < np.inf
+
+
+@inline
 def take_out(acc, k, x, tail, mask, slot_symbol, value):  # type: ignore[no-untyped-def]
     """acc[k] = sum, its error, sum of magnitudes, the largest magnitude that left since the sum was taken anew, count."""
     count = acc[k, COUNTED] - 1.0
     total, error = added(acc[k, TOTAL], acc[k, ERROR], -x)
     magnitude = acc[k, MAGNITUDE] - abs(x)
     left = max(acc[k, LEFT], abs(x))
-    if count == 0.0 or left > FORGET * magnitude:
+    if count == 0.0 or must_forget(left, magnitude):
         total, error, magnitude = anew(k, count, tail, mask, slot_symbol, value)
         left = 0.0
     acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, LEFT], acc[k, COUNTED] = total, error, magnitude, left, count
@@ -122,7 +128,7 @@ def sums_over_rows(
                 total, error = added(acc[k, TOTAL], acc[k, ERROR], -old)
                 magnitude = acc[k, MAGNITUDE] - abs(old)
                 left = max(acc[k, LEFT], abs(old))
-                if left > FORGET * (magnitude + abs(x[i])):
+                if must_forget(left, magnitude + abs(x[i])):
                     total = error = magnitude = left = 0.0
                     for j in range(rows):
                         total, error = added(total, error, value[k, j])

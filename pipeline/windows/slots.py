@@ -34,6 +34,7 @@ class Slots:
 
     def _allocate(self, capacity: int) -> None:
         self.mask = -1 if self.rows else capacity - 1
+        self._room = 0
         for name, (dtype, width) in self.fields.items():
             unused = self.rows and name in ("time", "symbol")
             setattr(self, name, np.zeros((1 if unused else capacity, width) if width else (1 if unused else capacity), dtype))
@@ -49,11 +50,12 @@ class Slots:
 
     def reserve(self, rows: int) -> None:
         """Make room for that many further rows; the capacity has no meaning."""
-        if self.rows:
-            return
-        live = int(self.ends[2] - self.ends[0])
-        if live + rows > self.mask + 1:
-            self._resize(1 << (live + rows).bit_length())
+        self._room -= rows
+        if self._room < 0 and not self.rows:
+            live = int(self.ends[2] - self.ends[0])
+            if live + rows > self.mask + 1:
+                self._resize(1 << (live + rows).bit_length())
+            self._room = self.mask + 1 - live - rows
 
     def _resize(self, capacity: int) -> None:
         old, old_mask, ids = {name: getattr(self, name) for name in self.fields}, self.mask, self._ids()

@@ -155,14 +155,20 @@ def test_fault_63_at_the_edge(condition, times, prices, rule, expected):
 
 
 MOVERS = {"another symbol": ("B", Kind.TRADE), "a heartbeat": ("", Kind.HEARTBEAT), "a gap": ("B", Kind.GAP), "a quote": ("B", Kind.QUOTE)}
-QUIET = {"the tape": (lambda t: t, 3 + 5), "bars": (lambda t: t.pipe(bars("1s")), 4 + 5), "the clock": (lambda t: t.pipe(clock("1s")), 4 + 5)}
+QUIET = {
+    "the tape": (lambda t: t, 3 + 5),
+    "bars": (lambda t: t.pipe(bars("1s")), 4 + 5),
+    "the clock": (lambda t: t.pipe(clock("1s")), 4 + 5),
+}
 
 
 @pytest.mark.parametrize(("symbol", "kind"), MOVERS.values(), ids=MOVERS)
 @pytest.mark.parametrize(("source", "due"), QUIET.values(), ids=QUIET)
 def test_the_hold_of_a_quiet_symbol_ends_at_its_exact_time(source, due, symbol, kind):
     ticks = tape_of([3, 9.25], ["A", symbol], kind=[Kind.TRADE, kind], price=[11.0, np.nan])
-    alerts = observe(lambda t: combine_latest(level=source(t).pipe(last())).pipe(alert_when(lambda s: s.level > 10, hold="5s")), ticks).alerts
+    alerts = observe(
+        lambda t: combine_latest(level=source(t).pipe(last())).pipe(alert_when(lambda s: s.level > 10, hold="5s")), ticks
+    ).alerts
     assert [(alert.symbol, alert.time - ticks.time[0] + 3 * 10**9) for alert in alerts] == [("A", due * 10**9)]
 
 

@@ -1,6 +1,7 @@
 """Every shipped strategy obeys the laws, and agrees with its slow twin, on hurtful tapes and on recorded ones."""
 
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from feeds.recorded import csv
 from pipeline.checks import LAWS, isolation_law, observe
-from pipeline.ingest import Ingest
+from pipeline.ingest import BATCH_ROWS, Ingest
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Kind, Ticks
 from strategies.volume_breakout import VolumeBreakout
@@ -68,6 +69,7 @@ def test_strategy_does_alert_on_hurtful_tapes(strategy):
 # Recorded tapes.
 
 
+@cache
 def recorded(name: str, rows: float = math.inf) -> Ticks:
     """The first rows of a recorded tape."""
     path = RECORDED / f"{name}.csv.gz"
@@ -84,33 +86,37 @@ def recorded(name: str, rows: float = math.inf) -> Ticks:
     return ticks if math.isinf(rows) else ticks[: int(rows)]
 
 
-def assert_agrees_as_replayed(strategy, ticks: Ticks) -> None:
-    """In batches of replay, and with something to tell."""
-    wanted = expected(strategy, ticks)
-    assert wanted
-    assert told(strategy, ticks, range(0, len(ticks), 8192)) == wanted
+def replayed(strategy, ticks: Ticks) -> Told:
+    """What a strategy tells of batches as long as those of replay."""
+    return told(strategy, ticks, range(0, len(ticks), BATCH_ROWS))
 
 
 @pytest.mark.parametrize("move", [0.003, 0.001])
 @pytest.mark.parametrize("name", EQUITIES)
 def test_the_flagship_agrees_with_its_definition_on_the_first_rows_of_a_day_of_trades(name, move):
-    assert_agrees_as_replayed(VolumeBreakout(move=move), recorded(name, FIRST_ROWS))
+    strategy, ticks = VolumeBreakout(move=move), recorded(name, FIRST_ROWS)
+    assert replayed(strategy, ticks) == expected(strategy, ticks)
 
 
-@pytest.mark.parametrize("strategy", [VolumeBreakout(move=0.001), VolumeSpike(move=0.0005)], ids=repr)
+@pytest.mark.parametrize("name", EQUITIES)
+def test_the_flagship_does_alert_on_the_first_rows_of_a_day_of_trades(name):
+    assert len(replayed(VolumeBreakout(move=0.001), recorded(name, FIRST_ROWS))) >= 20
+
+
+@pytest.mark.parametrize("strategy", [VolumeBreakout(move=1e-4, over="10s", baseline="1m"), VolumeSpike(move=3e-5, over="1m")], ids=repr)
 @pytest.mark.parametrize("name", COINS)
-def test_strategy_agrees_with_its_definition_on_a_day_of_coins(name, strategy):
-    assert_agrees_as_replayed(strategy, recorded(name))
+def test_strategy_agrees_with_its_definition_on_minutes_of_coins(name, strategy):
+    assert replayed(strategy, recorded(name)) == expected(strategy, recorded(name))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "strategy", [VolumeBreakout(), VolumeBreakout(move=0.003), VolumeBreakout(move=0.001), VolumeSpike(move=0.001)], ids=repr
+    "strategy", [VolumeBreakout(), VolumeBreakout(move=0.003), VolumeBreakout(move=0.001), VolumeSpike(move=1e-4)], ids=repr
 )
 @pytest.mark.parametrize("name", EQUITIES)
 def test_strategy_agrees_with_its_definition_on_a_whole_day_of_trades(name, strategy):
     ticks = recorded(name)
-    assert told(strategy, ticks, range(0, len(ticks), 8192)) == expected(strategy, ticks)
+    assert replayed(strategy, ticks) == expected(strategy, ticks)
 
 
 @pytest.mark.slow
@@ -118,7 +124,7 @@ def test_strategy_agrees_with_its_definition_on_a_whole_day_of_trades(name, stra
 @pytest.mark.parametrize("name", EQUITIES)
 def test_the_flagship_obeys_on_a_day_of_trades(name, law):
     ticks = recorded(name)
-    law(VolumeBreakout(move=0.001).alerts, ticks, [1, 8192, 50_000, 50_001, 150_000])
+    law(VolumeBreakout(move=0.001).alerts, ticks, [1, BATCH_ROWS, 50_000, 50_001, 150_000])
 
 
 def test_recorded_trades_are_trades():
