@@ -260,8 +260,9 @@ def _prices(rng: np.random.Generator, time: Ints, code: Ints, side: Ints, volati
 def synthetic(symbols: int = 12, ticks: int = 100_000, span: str = "1h", seed: int = 7) -> Feed:
     """The seeded market as a feed: prices and sizes of trades; `market` also tells what it planted.
 
-    >>> next(synthetic(ticks=13_000, span="40m").rows()).columns["price"][:2].tolist()
-    [214.65, 118.3]
+    >>> feed = synthetic(ticks=13_000, span="40m")
+    >>> [len(rows) for rows in feed.rows()], sorted(feed.columns)
+    ([13000], ['kind', 'price', 'seq', 'side', 'size', 'symbol', 'time'])
     """
     made = market(symbols, ticks, nanoseconds(span), seed=seed)
     columns = {name: made.columns[name] for name in ("time", "price", "size", "side")}

@@ -101,7 +101,7 @@ class Kernel(Generic[R]):
         return (self._compiled or self.compile())(*args)
 
     def compile(self) -> Callable[..., R]:
-        """Compile for the one signature the annotations give, or load it from the cache."""
+        """Compile for the one signature the annotations give, or load it from the cache (a kernel typed at a prompt has none)."""
         config: Any = numba.config
         hints = get_type_hints(self.function, include_extras=True)
         arguments = [numba_type(hint) for name, hint in hints.items() if name != "return"]
@@ -109,7 +109,8 @@ class Kernel(Generic[R]):
         kept = config.CACHE_DIR
         config.CACHE_DIR = cache_folder()
         try:
-            self._compiled = numba.njit(signature, cache=True, **OPTIONS)(self.function)
+            on_disk = Path(self.function.__code__.co_filename).is_file()
+            self._compiled = numba.njit(signature, cache=on_disk, **OPTIONS)(self.function)
         finally:
             config.CACHE_DIR = kept
         home = sys.modules[self.__module__].__dict__ if self.__module__ in sys.modules else {}

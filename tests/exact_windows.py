@@ -110,7 +110,9 @@ OPERATORS = {
     "volume": Operator(volume, lambda pairs, bounds: rounded(total(size for _, size in pairs))),
     "vwap": Operator(vwap, average_price, cancels=True),
     "std": Operator(rolling_std, lambda pairs, bounds: rounded(root(variance(prices(pairs), 1))), least=2),
-    "std of the population": Operator(lambda bounds: rolling_std(bounds, 0), lambda pairs, bounds: rounded(root(variance(prices(pairs), 0)))),
+    "std of the population": Operator(
+        lambda bounds: rolling_std(bounds, 0), lambda pairs, bounds: rounded(root(variance(prices(pairs), 0)))
+    ),
     "zscore": Operator(zscore, score, cancels=True, least=2),
     "bollinger": Operator(lambda bounds: lambda ticks: ticks.pipe(bollinger(bounds)).upper, upper_band, cancels=True),
     "min": Operator(rolling_min, lambda pairs, bounds: min(prices(pairs))),

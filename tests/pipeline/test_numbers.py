@@ -1,7 +1,7 @@
 """FAULTS 58: once absurd prints have left the window, nothing remembers them; over long tapes nothing drifts.
 
-    prints   60,000.01  60,000.02  1e17  60,000.03  60,000.02  60,000.05
-    window 3                             [------------------------------]     exact again, to 1e-9 and better
+prints   60,000.01  60,000.02  1e17  60,000.03  60,000.02  60,000.05
+window 3                             [------------------------------]     exact again, to 1e-9 and better
 """
 
 import itertools
@@ -84,7 +84,9 @@ CHAIN = [1e30, 1e25, 1e20, 1e15, 1e10, 1e5, 1.0]
 
 @pytest.mark.parametrize("bounds", [4, 7, "3s", "10s"], ids=str)
 @pytest.mark.parametrize("name", OPERATORS)
-@pytest.mark.parametrize("chain", [CHAIN, [x * s for x, s in zip(CHAIN, itertools.cycle([1, -1]), strict=False)], [1e34, *CHAIN, 1e-5]], ids=len)
+@pytest.mark.parametrize(
+    "chain", [CHAIN, [x * s for x, s in zip(CHAIN, itertools.cycle([1, -1]), strict=False)], [1e34, *CHAIN, 1e-5]], ids=len
+)
 def test_fault_58_a_long_chain_leaves_one_after_the_other(name, chain, bounds):
     price = np.concatenate([price_walk(1, 30), np.repeat(chain, 2), price_walk(2, 60)])
     ticks = tape(price)
