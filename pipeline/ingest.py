@@ -129,6 +129,8 @@ class Ingest:
         """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
         whole = end - start == len(raw)
         columns = {name: contiguous(name, column if whole else column[start:end]) for name, column in raw.columns.items()}
+        columns, fault = known_places(columns, raw, start)
+        end = start + len(columns["time"])
         if codes is not None:
             columns["symbol"] = codes[columns["symbol"]]
         if "kind" not in columns:
@@ -137,8 +139,7 @@ class Ingest:
             time, newest = columns["time"], max(self._newest, YEAR_2000)
             if plain_trades(time, columns["symbol"], columns["kind"], columns["price"], columns["size"], newest, YEAR_2100):
                 self._newest = int(time[-1])
-                return columns, None
-        fault: Exception | None = None
+                return columns, fault
         bad = first_bad(columns)
         if bad is not None:
             row, column, reason = bad
@@ -199,6 +200,16 @@ class Ingest:
 def contiguous(name: str, column: NDArray[Any]) -> NDArray[Any]:
     """A column of the tape's type and layout; a slice of one that is so already stays a slice."""
     return np.ascontiguousarray(column, COLUMN_TYPES.get(name))
+
+
+def known_places(columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None]:
+    """The rows before the first whose symbol is none of the names: kernels index by it, unchecked."""
+    places = columns["symbol"].view(np.uint32)
+    if not len(places) or places.max() <= len(raw.names):
+        return columns, None
+    row = int(np.argmax(places > len(raw.names)))
+    place, reason = columns["symbol"][row].item(), f"is no place among the {len(raw.names)} names"
+    return {name: values[:row] for name, values in columns.items()}, BadRow(raw.source, raw.line_of(start + row), "symbol", place, reason)
 
 
 def by_time(columns: Columns) -> Columns:

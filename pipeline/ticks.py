@@ -104,6 +104,8 @@ class Ticks:
         if codes.dtype.kind in "OUST":
             codes = np.array([table.code(str(name)) if name else 0 for name in codes.tolist()], dtype=np.int32)
         rows = len(codes)
+        if rows and not 0 <= codes.min() <= codes.max() <= len(table):
+            raise InputError(f"symbols are names, or codes from 0 to {len(table)} of the table; found {codes.min()} to {codes.max()}")
         typed = {"time": time, "symbol": codes, **columns}
         typed.setdefault("seq", np.arange(rows))
         typed.setdefault("kind", np.full(rows, Kind.TRADE if "price" in columns else Kind.QUOTE))
@@ -113,7 +115,7 @@ class Ticks:
     def from_pandas(cls, frame: "pandas.DataFrame", symbols: SymbolTable | None = None) -> "Ticks":
         """Ticks of a frame with the columns `time` (or a DatetimeIndex), `symbol`, and price columns."""
         columns = {str(name): frame[name] for name in frame.columns}
-        if "time" not in columns:
+        if "time" not in columns and frame.index.dtype.kind == "M":
             columns["time"] = frame.index.to_series()
         missing = [name for name in ("time", "symbol") if name not in columns]
         if missing:
@@ -121,7 +123,8 @@ class Ticks:
         time, names = columns.pop("time"), columns.pop("symbol")
         if time.dtype.kind == "M":
             time = time.astype("datetime64[ns, UTC]" if getattr(time.dtype, "tz", None) else "datetime64[ns]").astype("int64")
-        return cls.of(time.to_numpy(), names.astype(str).to_numpy(dtype=object), symbols, **{n: c.to_numpy() for n, c in columns.items()})
+        texts = names.astype(object).where(names.notna(), "").astype(str).to_numpy(dtype=object)
+        return cls.of(time.to_numpy(), texts, symbols, **{name: column.to_numpy() for name, column in columns.items()})
 
     @classmethod
     def concat(cls, batches: Sequence["Ticks"]) -> "Ticks":
@@ -135,12 +138,16 @@ class Ticks:
         return len(self.columns["time"])
 
     def __getattr__(self, name: str) -> Array:
+        if name in Ticks.__slots__:
+            raise AttributeError(name)  # a copy that is not filled yet
         try:
             return self.columns[name]
         except KeyError:
             raise AttributeError(f"these ticks have no column {name!r}; they have {', '.join(self.columns)}") from None
 
     def __getitem__(self, rows: slice) -> "Ticks":
+        if not isinstance(rows, slice) or rows.step not in (None, 1):
+            raise InputError(f"ticks[{rows!r}]: ticks are cut into stretches, ticks[first:last]; single rows come from iterating")
         columns = {name: column[rows] for name, column in self.columns.items()}
         return Ticks(columns, self.symbols, None, None if self.counted is None else self.counted[rows])
 
@@ -208,7 +215,16 @@ def ordered(columns: Mapping[str, object]) -> Iterable[str]:
 
 
 def frozen(name: str, column: ArrayLike, rows: int) -> Array:
-    array = np.ascontiguousarray(column, dtype=COLUMN_TYPES.get(name))
+    wanted, given = COLUMN_TYPES.get(name), np.asarray(column)
+    if given.dtype.kind == "M":
+        given = given.astype("M8[ns]")
+    try:
+        with np.errstate(invalid="ignore"):
+            array = np.ascontiguousarray(given, dtype=wanted)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column {name}: {error}; expected {wanted}") from error
+    if given.dtype.kind == "f" and array.dtype.kind == "i" and not np.array_equal(array, given):
+        raise InputError(f"column {name} has values that are no whole numbers, such as {given[array != given][0]}")
     if array.shape != (rows,):
         raise InputError(f"column {name} has the shape {array.shape}, the symbols are {rows} rows")
     return read_only(array if array is not column and array.flags.owndata else array.copy())
