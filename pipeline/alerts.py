@@ -26,7 +26,7 @@ class Order(NamedTuple):
     seq: int = 0
 
 
-class Alert(msgspec.Struct, frozen=True):
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """One transition of one rule for one symbol.
 
     `time` is int64 ns UTC: the row's, or the deadline's. `values` holds every named value the rule saw. A strategy of

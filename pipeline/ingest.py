@@ -20,7 +20,7 @@ from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
 
 __all__ = ["BATCH_ROWS", "Ingest", "Late", "RawRows"]
 
-BATCH_ROWS = 16384
+BATCH_ROWS = 8192
 YEAR_2000, YEAR_2100 = 946_684_800_000_000_000, 4_102_444_800_000_000_000
 Late = Literal["fail", "clamp", "drop"]
 Columns = dict[str, NDArray[Any]]
@@ -93,7 +93,7 @@ class Ingest:
         codes, count, fault = self._codes(raw)
         for start in range(0, count, BATCH_ROWS):
             columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count))
-            if self.lateness_ns:
+            if self.lateness_ns and len(columns["time"]):
                 columns = self._reordered(columns)
             if len(columns["time"]):
                 yield self._batch(columns)
@@ -116,14 +116,23 @@ class Ingest:
         if raw.names is self._names:
             return self._names_codes, len(raw), None
         codes = np.zeros(len(raw.names) + 1, np.int32)
+        try:
+            codes[1:] = self.symbols.codes(raw.names)
+        except InputError:
+            return self._codes_until_refused(raw, codes)
+        self._names, self._names_codes = raw.names, None if np.array_equal(codes, np.arange(len(codes))) else codes
+        return self._names_codes, len(raw), None
+
+    def _codes_until_refused(self, raw: RawRows, codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], int, Exception | None]:
+        """As `_codes`, up to the first row of a symbol that is refused; a refused name that no row has does no harm."""
+        refused: dict[int, Exception] = {}
         for place, name in enumerate(raw.names, 1):
             try:
                 codes[place] = self.symbols.code(name)
             except InputError as error:
-                refused = np.flatnonzero(raw.columns["symbol"] >= place)
-                return codes, int(refused[0]) if len(refused) else len(raw), error if len(refused) else None
-        self._names, self._names_codes = raw.names, None if np.array_equal(codes, np.arange(len(codes))) else codes
-        return self._names_codes, len(raw), None
+                refused[place] = error
+        rows = np.flatnonzero(np.isin(raw.columns["symbol"], list(refused)))
+        return (codes, int(rows[0]), refused[int(raw.columns["symbol"][rows[0]])]) if len(rows) else (codes, len(raw), None)
 
     def _checked(self, raw: RawRows, codes: NDArray[np.int32] | None, start: int, end: int) -> tuple[Columns, Exception | None]:
         """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
@@ -131,6 +140,8 @@ class Ingest:
         columns = {name: contiguous(name, column if whole else column[start:end]) for name, column in raw.columns.items()}
         columns, fault = known_places(columns, raw, start)
         end = start + len(columns["time"])
+        if end == start:
+            return columns, fault
         if codes is not None:
             columns["symbol"] = codes[columns["symbol"]]
         if "kind" not in columns:
@@ -169,7 +180,9 @@ class Ingest:
             for row in np.flatnonzero(late).tolist():
                 self.on_drop(self._described(columns, raw, row, start, f"{(newest_before[row] - time[row]) / 1e9:.9g} s late"))
             return {name: values[~late] for name, values in columns.items()}, None
-        return {**columns, "time": np.where(late, allowed, time), "event_time": columns.get("event_time", time)}, None
+        if self.late == "clamp":
+            columns = {**columns, "time": np.where(late, allowed, time), "event_time": columns.get("event_time", time)}
+        return columns, None
 
     def _described(self, columns: Columns, raw: RawRows, row: int, start: int, reason: str) -> dict[str, Any]:
         values = {name: column[row].item() for name, column in columns.items() if name not in ("symbol", "kind")}

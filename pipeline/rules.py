@@ -190,34 +190,26 @@ class AlertStream(Stream[list[Alert]]):
         return combined.rows.columns[name] if found is None else found
 
     def _alerts(self, events: NDArray[np.int64], combined: Combined) -> list[Alert]:
-        columns = [self._column(combined, name) for name in self.stage.columns]
-        return [self._alert(combined.rows, columns, *event) for event in events.tolist()]
+        """Alerts of events; the values of an event of an earlier batch (row -1) are those that were saved."""
+        ticks, names, stage = combined.rows, self.stage.columns, self.stage
+        rows = events[:, 3]
+        columns = [self._column(combined, name)[rows].tolist() for name in names] if len(ticks) else [[0.0] * len(rows)] * len(names)
+        seqs = ticks.columns["seq"][rows].tolist() if len(ticks) else [0] * len(rows)
+        derived = self.source.tape.derived
+        alerts = []
+        for place, (time, code, cleared, row, ordinal) in enumerate(events.tolist()):
+            found = [float(column[place]) for column in columns] if row >= 0 else stage.state.saved[code].tolist()
+            order = Order(time, 0) if ordinal < 0 else Order(time, 1) if derived else Order(time, 2, seqs[place])
+            alerts.append(
+                self._alert(ticks.symbols.name(code), CLEARED if cleared else RAISED, time, ordinal, dict(zip(names, found)), order)
+            )  # noqa: B905 - as long
+        return alerts
 
-    def _alert(self, ticks: Ticks, columns: list[NDArray[Any]], time: int, code: int, cleared: int, row: int, ordinal: int) -> Alert:
-        found = self.stage.state.saved[code].tolist() if row < 0 else [float(column[row]) for column in columns]
-        values = dict(zip(self.stage.columns, found, strict=True))
-        symbol, event = ticks.symbols.name(code), CLEARED if cleared else RAISED
-        order = (
-            Order(time, 0)
-            if ordinal < 0
-            else Order(time, 1)
-            if self.source.tape.derived
-            else Order(time, 2, int(ticks.columns["seq"][row]))
-        )
+    def _alert(self, symbol: str, event: str, time: int, ordinal: int, values: dict[str, float], order: Order) -> Alert:
         clock = format_time(time) if self.tells_time else ""
         message = self.message.format(strategy=self.owner, time=clock, symbol=symbol, **values) if self.message else ""
-        return Alert(
-            symbol,
-            time,
-            message,
-            values,
-            event,
-            self.severity,
-            self.owner or "",
-            self.rule,
-            self.ids.id(event, symbol, time, ordinal),
-            order,
-        )
+        name = self.ids.id(event, symbol, time, ordinal)
+        return Alert(symbol, time, message, values, event, self.severity, self.owner or "", self.rule, name, order)
 
 
 def alert_when(

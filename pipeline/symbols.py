@@ -54,7 +54,13 @@ class SymbolTable:
 
     def codes(self, names: Iterable[str]) -> NDArray[np.int32]:
         """The codes of several symbols."""
-        return np.array([self.code(name) for name in names], dtype=np.int32)
+        wanted = list(names)
+        known, first = self._codes, len(self._names)
+        fresh = [name for name in wanted if name not in known]
+        if len(fresh) > 1 and len(set(fresh)) == len(fresh) and len(known) + len(fresh) <= self.limit and all(map(is_symbol, fresh)):
+            self._names.extend(fresh)
+            known.update(zip(fresh, range(first, first + len(fresh)), strict=True))
+        return np.array([self.code(name) for name in wanted], dtype=np.int32)
 
     def name(self, code: int) -> str:
         """The symbol of a code; "" for 0."""
@@ -77,7 +83,7 @@ class SymbolTable:
         self.codes(names)
 
     def _issue(self, name: str) -> int:
-        if not isinstance(name, str) or not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip():
+        if not is_symbol(name):
             raise InputError(f"{name!r:.80} is no symbol; expected 1 to {MAX_NAME} printable characters without blanks around them")
         if len(self._codes) >= self.limit:
             raise TooManySymbols(name, self.limit)
@@ -85,3 +91,7 @@ class SymbolTable:
         self._names.append(name)
         self._codes[name] = code
         return code
+
+
+def is_symbol(name: object) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable() and name == name.strip()

@@ -48,7 +48,7 @@ COLUMN_TYPES: dict[str, np.dtype[Any]] = {
 """The columns with a fixed type. `trade_id` and any further column keep theirs."""
 
 NEVER_COUNTED = ("seq", "time", "symbol", "kind")
-YES = np.ones(16384, dtype=np.bool_)
+YES = np.ones(8192, dtype=np.bool_)
 YES.setflags(write=False)
 
 

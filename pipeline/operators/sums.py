@@ -76,15 +76,12 @@ def put_in(acc, k, x):  # type: ignore[no-untyped-def]
 
 
 @inline
-def told(acc, k, what):  # type: ignore[no-untyped-def]
+def told(total, error, count, what):  # type: ignore[no-untyped-def]
     """The sum, mean or count of a window that is not empty; a mean is divided with the remainder in hand."""
-    if what == COUNT:
-        return acc[k, COUNTED]
-    if what == SUM:
-        return acc[k, TOTAL] + acc[k, ERROR]
-    quotient = acc[k, TOTAL] / acc[k, COUNTED]
-    remainder = fma(-quotient, acc[k, COUNTED], acc[k, TOTAL])
-    return quotient + (remainder + acc[k, ERROR]) / acc[k, COUNTED]
+    if what == MEAN:
+        quotient = total / count
+        return quotient + (fma(-quotient, count, total) + error) / count
+    return total + error if what == SUM else count
 
 
 @kernel
@@ -101,44 +98,48 @@ def sums_over_time(
             head += 1
             leaves = slot_time[np.uint64(head & mask)] if head != tail else NEVER
         k = np.uint32(symbol[i])
+        total, error, count = acc[k, TOTAL], acc[k, ERROR], acc[k, COUNTED]
         if fresh[i]:
             j = np.uint64(tail & mask)
-            slot_time[j] = time[i]
-            slot_symbol[j] = symbol[i]
-            value[j] = x[i]
+            slot_time[j], slot_symbol[j], value[j] = time[i], symbol[i], x[i]
             if head == tail:
                 leaves = time[i]
             tail += 1
-            put_in(acc, k, x[i])
-        out[i] = np.nan if k == 0 or (what == MEAN and acc[k, COUNTED] == 0.0) else told(acc, k, what)
+            total, error = added(total, error, x[i])
+            count += 1.0
+            acc[k, TOTAL], acc[k, ERROR], acc[k, COUNTED] = total, error, count
+            acc[k, MAGNITUDE] += abs(x[i])
+        out[i] = np.nan if k == 0 or (what == MEAN and count == 0.0) else told(total, error, count, what)
     ends[0], ends[2] = head, tail
 
 
 @kernel
 def sums_over_rows(
     symbol: Codes, fresh: Flags, x: Values1D, rows: int, place: Ints, value: Matrix, acc: Matrix, what: int, out: Floats
-) -> None:
+) -> None:  # fmt: skip
     for i in range(x.shape[0]):
         k = np.uint32(symbol[i])
+        total, error, count = acc[k, TOTAL], acc[k, ERROR], acc[k, COUNTED]
         if fresh[i]:
-            at = place[k]
-            if acc[k, COUNTED] == rows:
-                old = value[k, at]
-                value[k, at] = 0.0
-                total, error = added(acc[k, TOTAL], acc[k, ERROR], -old)
-                magnitude = acc[k, MAGNITUDE] - abs(old)
-                left = max(acc[k, LEFT], abs(old))
-                if must_forget(left, magnitude + abs(x[i])):
-                    total = error = magnitude = left = 0.0
-                    for j in range(rows):
-                        total, error = added(total, error, value[k, j])
-                        magnitude += abs(value[k, j])
-                acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, LEFT] = total, error, magnitude, left
-                acc[k, COUNTED] -= 1.0
-            value[k, at] = x[i]
+            at = np.uint64(place[k])
             place[k] = 0 if at + 1 == rows else at + 1
-            put_in(acc, k, x[i])
-        out[i] = told(acc, k, what) if acc[k, COUNTED] == rows else np.nan
+            magnitude = acc[k, MAGNITUDE] + abs(x[i])
+            if count == rows:
+                old = value[k, at]
+                total, error = added(total, error, -old)
+                magnitude -= abs(old)
+                acc[k, LEFT] = max(acc[k, LEFT], abs(old))
+            else:
+                count += 1.0
+            value[k, at] = x[i]
+            total, error = added(total, error, x[i])
+            if acc[k, LEFT] > FORGET * magnitude:
+                total = error = magnitude = acc[k, LEFT] = 0.0
+                for j in range(rows):
+                    total, error = added(total, error, value[k, j])
+                    magnitude += abs(value[k, j])
+            acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, COUNTED] = total, error, magnitude, count
+        out[i] = told(total, error, count, what) if count == rows else np.nan
 
 
 def sums_state(bounds: Window, symbols: int) -> State:

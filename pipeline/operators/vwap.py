@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration
-from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
-from pipeline.operators.sums import SUM, added, sums, sums_state
+from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
+from pipeline.operators.sums import ERROR, NEVER, SUM, TOTAL, added, put_in, sums_over_rows, take_out
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.bounds import Window, window
 from pipeline.windows.sessions import Session
+from pipeline.windows.slots import Slots
 
 __all__ = ["SessionVwap", "Vwap", "vwap"]
 
@@ -34,28 +35,34 @@ def session_vwap(
         out[i] = (total[k, 0] + total[k, 1]) / (total[k, 2] + total[k, 3]) if known else np.nan
 
 
-class Sums:
-    """Two sums over one window, side by side."""
-
-    def __init__(self, bounds: Window, symbols: int) -> None:
-        self.state = sums_state(bounds, symbols)
-        self.bounds = bounds
-
-    def grow(self, symbols: int) -> None:
-        """Make room for more symbols."""
-        self.state.grow(symbols, lambda count: sums_state(self.bounds, count))
-
-    def reserve(self, rows: int) -> None:
-        """Make room for that many further rows."""
-        self.state.reserve(rows)
-
-    def snapshot(self) -> dict[str, NDArray[np.generic]]:
-        """Copies of the sums and the rows of the window."""
-        return self.state.snapshot()
-
-    def restore(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Take over a snapshot."""
-        self.state.restore(arrays)
+@kernel
+def vwap_over_time(
+    time: Times, symbol: Codes, fresh: Flags, price: Values1D, size: Values1D, width: int, mask: int, ends: Ints, slot_time: Ints,
+    slot_symbol: CodesOut, value: Floats, volume: Floats, values: Matrix, volumes: Matrix, out: Floats,
+) -> None:  # fmt: skip
+    """Both sums in one pass: rows leave once."""
+    head, tail = ends[0], ends[2]
+    leaves = slot_time[head & mask] if head != tail else NEVER
+    for i in range(price.shape[0]):
+        while leaves <= time[i] - width:
+            j = np.uint64(head & mask)
+            q = np.uint32(slot_symbol[j])
+            take_out(values, q, value[j], tail, mask, slot_symbol, value)
+            take_out(volumes, q, volume[j], tail, mask, slot_symbol, volume)
+            head += 1
+            leaves = slot_time[np.uint64(head & mask)] if head != tail else NEVER
+        k = np.uint32(symbol[i])
+        if fresh[i]:
+            j = np.uint64(tail & mask)
+            slot_time[j], slot_symbol[j], value[j], volume[j] = time[i], symbol[i], price[i] * size[i], size[i]
+            if head == tail:
+                leaves = time[i]
+            tail += 1
+            put_in(values, k, price[i] * size[i])
+            put_in(volumes, k, size[i])
+        total = volumes[k, TOTAL] + volumes[k, ERROR]
+        out[i] = (values[k, TOTAL] + values[k, ERROR]) / total if total > 0.0 else np.nan
+    ends[0], ends[2] = head, tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +74,30 @@ class Vwap(Operator):
     shared: ClassVar[bool] = True
 
     def state(self, symbols: int) -> State:
-        """Both sums."""
-        return State(symbols, parts={"value": Sums(self.window, symbols), "size": Sums(self.window, symbols)})
+        """Both sums, and the rows of the window."""
+        arrays = {"values": zeros((symbols, 8)), "volumes": zeros((symbols, 8))}
+        if not self.window.rows:
+            return State(symbols, None, {"slots": Slots(self.window, symbols, value=("f8", 0), volume=("f8", 0))}, **arrays)
+        for name in ("value", "volume"):
+            arrays |= {name: zeros((symbols, self.window.rows)), f"{name}_place": zeros(symbols, "i8")}
+        return State(symbols, None, None, **arrays)
 
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One average a row."""
         price, size = batch.columns
-        value = sums(self.window, state.value.state, batch, price * size, SUM)
-        volume = sums(self.window, state.size.state, batch, size, SUM)
-        known = volume > 0.0
-        out: NDArray[np.float64] = np.divide(value, volume, out=np.full(len(price), np.nan), where=known)
+        out = np.empty(len(price))
+        if self.window.rows:
+            value, volume = np.empty(len(price)), np.empty(len(price))
+            rows = self.window.rows
+            sums_over_rows(batch.symbol, batch.fresh, price * size, rows, state.value_place, state.value, state.values, SUM, value)
+            sums_over_rows(batch.symbol, batch.fresh, size, rows, state.volume_place, state.volume, state.volumes, SUM, volume)
+            out.fill(np.nan)
+            return np.divide(value, volume, out=out, where=volume > 0.0)
+        slots = state.slots
+        vwap_over_time(
+            batch.time, batch.symbol, batch.fresh, price, size, slots.width_ns, slots.mask, slots.ends, slots.time, slots.symbol,
+            slots.value, slots.volume, state.values, state.volumes, out,
+        )  # fmt: skip
         return out
 
 
