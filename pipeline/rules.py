@@ -17,7 +17,7 @@ from pipeline.probe import Rows, check_condition
 from pipeline.rule_machine import BUSY, COOLED, EVENTS, LAST_ROW, MEMORY_COLUMNS, TIED_TIME, TOUCHED, every_row, rule_rows
 from pipeline.stage import Stateful
 from pipeline.state import State, full, zeros
-from pipeline.ticks import Kind, Ticks
+from pipeline.ticks import Kind
 from pipeline.values import evaluate
 
 __all__ = ["AlertStream", "alert_when"]
@@ -200,9 +200,8 @@ class AlertStream(Stream[list[Alert]]):
         for place, (time, code, cleared, row, ordinal) in enumerate(events.tolist()):
             found = [float(column[place]) for column in columns] if row >= 0 else stage.state.saved[code].tolist()
             order = Order(time, 0) if ordinal < 0 else Order(time, 1) if derived else Order(time, 2, seqs[place])
-            alerts.append(
-                self._alert(ticks.symbols.name(code), CLEARED if cleared else RAISED, time, ordinal, dict(zip(names, found)), order)
-            )  # noqa: B905 - as long
+            values = dict(zip(names, found, strict=True))
+            alerts.append(self._alert(ticks.symbols.name(code), CLEARED if cleared else RAISED, time, ordinal, values, order))
         return alerts
 
     def _alert(self, symbol: str, event: str, time: int, ordinal: int, values: dict[str, float], order: Order) -> Alert:
