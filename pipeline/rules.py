@@ -87,10 +87,11 @@ class AlertStream(Stream[list[Alert]]):
         self.used = sorted(used - {"time", "seq", "symbol", "kind", "side"})
         self.tells_time = "time" in told
         shown = (*source.signals, *sorted((used | told) - set(source.signals) - {"symbol", "time", "strategy"}))
-        text = f"alert_when({fingerprint(condition)}, {fingerprint(clear) if clear else None}, {hold}, {cooldown}, {every})"
+        identity = graph.identities.get(owner or "", owner or "")
+        text = f"{identity}: alert_when({fingerprint(condition)}, {fingerprint(clear) if clear else None}, {hold}, {cooldown}, {every})"
         self.stage = Rule(text, graph.capacity, shown)
         graph.add_stage(self.name, self.stage)
-        self.ids = AlertIds(graph.identities.get(owner or "", owner or ""), self.rule)
+        self.ids = AlertIds(identity, self.rule)
 
     def emit(self, item: list[Alert]) -> None:
         """Hand the alerts of a batch to every Rx observer, if there are any."""

@@ -133,7 +133,7 @@ def sums_over_rows(
                 count += 1.0
             value[k, at] = x[i]
             total, error = added(total, error, x[i])
-            if acc[k, LEFT] > FORGET * magnitude:
+            if must_forget(acc[k, LEFT], magnitude):
                 total = error = magnitude = acc[k, LEFT] = 0.0
                 for j in range(rows):
                     total, error = added(total, error, value[k, j])

@@ -5,6 +5,7 @@
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -121,9 +122,14 @@ def session(
         raise ParameterError(
             f'session {hours!r}, tz={tz!r}, days={days!r}: {error}; expected for example session("09:30-16:00", tz="America/New_York")'
         ) from error
-    return Session(
-        opens, closes, tz, closed, early, chosen, f"session({hours!r}, {tz!r}, {len(closed)} holidays, {len(early)} early closes, {days!r})"
-    )
+    exceptions = f", {len(closed)} holidays, {len(early)} early closes, {fingerprint_of(closed, early)}" if closed or early else ""
+    return Session(opens, closes, tz, closed, early, chosen, f"session({hours!r}, {tz!r}, {days!r}{exceptions})")
+
+
+def fingerprint_of(closed: Iterable[dt.date], early: Iterable[tuple[dt.date, int]]) -> str:
+    """A few digits that tell other holidays apart, in place of a long list: what a snapshot of a session is known by."""
+    listed = [*map(str, sorted(closed)), *(f"{day} {close}" for day, close in early)]
+    return hashlib.blake2b("\n".join(listed).encode(), digest_size=4).hexdigest()
 
 
 def minute_of(text: str) -> int:

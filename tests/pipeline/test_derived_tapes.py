@@ -16,6 +16,7 @@ from pipeline.windows import bars, clock, session
 
 RELATIVE = 1e-12
 DAY, HOUR, SECOND = 86_400 * 10**9, 3_600 * 10**9, 10**9
+NS = 1e-9
 NEW_YORK = session("09:30-16:00", tz="America/New_York", days="Mon-Sun")
 quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
@@ -159,6 +160,19 @@ def test_age_on_the_clock_is_the_time_since_the_last_trade(seed, rows, at):
     assert observe(lambda tape: tape.pipe(clock("1s", "20s"), age()), ticks, at).column("value").tolist() == expected
 
 
+@given(seed=seeds, rows=lengths, at=cuts(120))
+@quick
+def test_clock_on_bars_knows_the_bars_that_have_ended(seed, rows, at):
+    ticks = hurtful_tape(seed, rows, 3)
+    closes = [ref.Row(bar.time - 1, bar.symbol, "TRADE", bar.close, bar.volume) for bar in ref.bars(reference_rows(ticks), "1s")]
+    expected = ref.clock([*closes, ref.Row(int(ticks.time[-1]), None, "HEARTBEAT")], "1s", "5s")
+    seen = observe(lambda tape: tape.pipe(bars("1s"), clock("1s", "5s")), ticks, at)
+    found = zip(
+        seen.column("time").tolist(), ticks.symbols.names(seen.column("symbol").tolist()), seen.column("price").tolist(), strict=True
+    )
+    assert list(found) == [row[:3] for row in expected]
+
+
 LAWFUL = {
     "bars by time": bars("2s"),
     "bars by count": bars(3),
@@ -225,6 +239,28 @@ def test_a_count_bar_unfinished_at_the_end_of_the_tape_is_not_made():
 def test_a_trade_at_the_end_of_a_bar_belongs_to_the_next():
     frame = rows_of(bars("10s"), price=[1.0, 2.0, 3.0], seconds=[10 - 1e-9, 10, 20])
     assert frame[["open", "count"]].values.tolist() == [[1.0, 1.0], [2.0, 1.0]]
+
+
+#   UTC      14:30                21:00
+#   session    [--------------------)
+def test_a_trade_at_the_open_is_in_the_session_and_one_at_the_close_is_not():
+    frame = rows_of(bars(NEW_YORK), price=[1.0, 2.0, 3.0, 4.0], seconds=[14.5 * 3600 - NS, 14.5 * 3600, 21 * 3600 - NS, 21 * 3600])
+    assert frame[["open", "price", "count"]].values.tolist() == [[2.0, 3.0, 2.0]]
+
+
+def test_a_symbol_is_active_on_the_clock_to_the_nanosecond():
+    frame = rows_of(clock("1s", active="2s"), symbol=["A", "B", ""], kind=[0, 0, 3], price=[1.0, 2.0, np.nan], seconds=[1 - NS, 1, 5])
+    assert [(time.second, symbol) for time, symbol in zip(frame["time"], frame["symbol"], strict=True)] == [
+        (1, "A"),
+        (2, "A"),
+        (2, "B"),
+        (3, "B"),
+    ]
+
+
+def test_the_volume_of_a_bar_loses_no_small_trade_beside_a_huge_one():
+    frame = rows_of(bars("1d"), price=[1.0] * 1001 + [2.0], size=[1e16] + [1.0] * 1001, seconds=[0] * 1001 + [86_400])
+    assert frame["size"].tolist() == [1e16 + 1000]
 
 
 def test_a_bar_of_nothing_but_empty_trades_has_no_average_price():
