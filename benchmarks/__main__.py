@@ -127,19 +127,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how many times each is measured (default 5)")
     parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold"], help="one table")
     options = parser.parse_args()
-    tables: dict[str, Callable[[], Table]] = {
-        "w1": lambda: compare("w1", options.rounds), "w2": lambda: compare("w2", options.rounds), "latency": latency_us,
-        "ten": lambda: ten_strategies(options.rounds), "symbols": lambda: by_symbols(options.rounds), "cold": lambda: cold_start(options.rounds),
-    }  # fmt: skip
-    titles = {
-        "w1": "W1, M ticks/s", "w2": "W2, M ticks/s", "latency": "one live tick, µs from ingress to decision", "ten": "strategies, M ticks/s",
-        "symbols": "symbols, M ticks/s", "cold": "cold start",
-    }  # fmt: skip
+    rounds = options.rounds
+    tables: dict[str, tuple[str, Callable[[], Table]]] = {
+        "w1": ("W1, M ticks/s", lambda: compare("w1", rounds)),
+        "w2": ("W2, M ticks/s", lambda: compare("w2", rounds)),
+        "latency": ("one live tick, microseconds from ingress to decision", latency_us),
+        "ten": ("strategies, M ticks/s", lambda: ten_strategies(rounds)),
+        "symbols": ("symbols, M ticks/s", lambda: by_symbols(rounds)),
+        "cold": ("cold start", lambda: cold_start(rounds)),
+    }
     results: Table = {"machine": machine()}
-    for name, measure in tables.items():
+    for name, (title, measure) in tables.items():
         if options.only in (None, name):
             results[name] = measure()
-            show(titles[name], results[name], ratios(results[name]) if name in ("w1", "w2") else None)
+            show(title, results[name], ratios(results[name]) if name in ("w1", "w2") else None)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "latest.json").write_text(json.dumps(results, indent=2))
     print(f"\nwritten to {RESULTS / 'latest.json'}", file=sys.stderr)

@@ -55,13 +55,13 @@ def first_out_of_order(time: Times, newest: int) -> int:
 
 
 @kernel
-def plain_trades(time: Times, symbol: Codes, kind: Kinds, price: Values1D, size: Values1D, newest: int, latest: int) -> bool:
+def plain_trades(time: Times, symbol: Codes, kind: Kinds, price: Values1D, size: Values1D, newest: int, latest: int, places: int) -> bool:
     """Whether all rows are trades, none of them bad, in order."""
     bad = 0
     for i in range(time.shape[0]):
         in_order = time[i] >= (time[i - 1] if i else newest)
         finite = (price[i] - price[i] == 0.0) & (size[i] - size[i] == 0.0)
-        bad += not (in_order & finite & (size[i] >= 0.0) & (symbol[i] > 0) & (kind[i] == 0))
+        bad += not (in_order & finite & (size[i] >= 0.0) & (symbol[i] > 0) & (symbol[i] <= places) & (kind[i] == 0))
     return bad == 0 and time[-1] < latest
 
 
@@ -138,19 +138,18 @@ class Ingest:
         """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
         whole = end - start == len(raw)
         columns = {name: contiguous(name, column if whole else column[start:end]) for name, column in raw.columns.items()}
-        columns, fault = known_places(columns, raw, start)
-        end = start + len(columns["time"])
-        if end == start:
-            return columns, fault
+        fault: Exception | None = None
         if codes is not None:
+            columns, fault = known_places(columns, raw, start)
             columns["symbol"] = codes[columns["symbol"]]
         if "kind" not in columns:
-            columns["kind"] = (TRADES if "price" in columns else QUOTES)[: end - start]
-        if "price" in columns and "size" in columns and end > start:
-            time, newest = columns["time"], max(self._newest, YEAR_2000)
-            if plain_trades(time, columns["symbol"], columns["kind"], columns["price"], columns["size"], newest, YEAR_2100):
-                self._newest = int(time[-1])
-                return columns, fault
+            columns["kind"] = (TRADES if "price" in columns else QUOTES)[: len(columns["time"])]
+        if self._plain(columns, len(raw.names) if codes is None else len(self.symbols)):
+            return columns, fault
+        if codes is None:
+            columns, fault = known_places(columns, raw, start)
+        if not len(columns["time"]):
+            return columns, fault
         bad = first_bad(columns)
         if bad is not None:
             row, column, reason = bad
@@ -158,6 +157,17 @@ class Ingest:
             columns = {name: values[:row] for name, values in columns.items()}
         late = self._in_order(columns, raw, start)
         return (late[0], late[1] or fault) if late is not None else (columns, fault)
+
+    def _plain(self, columns: Columns, places: int) -> bool:
+        """Whether all rows are good trades in order: then nothing is left to check."""
+        time = columns["time"]
+        if not len(time) or "price" not in columns or "size" not in columns:
+            return False
+        newest = max(self._newest, YEAR_2000)
+        if not plain_trades(time, columns["symbol"], columns["kind"], columns["price"], columns["size"], newest, YEAR_2100, places):
+            return False
+        self._newest = int(time[-1])
+        return True
 
     def _in_order(self, columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None] | None:
         """None where no row is late; else the columns after the policy, and the fault that ends the feed."""

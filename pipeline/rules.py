@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import rule_machine
 from pipeline.alerts import CLEARED, RAISED, Alert, AlertIds, Order, format_time
 from pipeline.combine import Combination, Combined
 from pipeline.durations import Duration, nanoseconds
@@ -14,7 +15,7 @@ from pipeline.errors import BuildError, ParameterError, UnknownName
 from pipeline.functions import fingerprint
 from pipeline.graph import Stream
 from pipeline.probe import Rows, check_condition
-from pipeline.rule_machine import BUSY, COOLED, EVENTS, LAST_ROW, MEMORY_COLUMNS, TIED_TIME, TOUCHED, every_row, rule_rows
+from pipeline.rule_machine import BUSY, COOLED, EVENTS, LAST_ROW, MEMORY_COLUMNS, TIED_TIME, TOUCHED
 from pipeline.stage import Stateful
 from pipeline.state import State, full, zeros
 from pipeline.ticks import Kind
@@ -144,7 +145,7 @@ class AlertStream(Stream[list[Alert]]):
         rows, stage = combined.rows, self.stage
         events, touched = stage.scratch(len(rows))
         state, until = stage.state, int(rows.root.columns["time"][-1])
-        rule_rows(
+        rule_machine.rule_rows(
             rows.columns["time"],
             rows.columns["symbol"],
             met,
@@ -173,7 +174,7 @@ class AlertStream(Stream[list[Alert]]):
             met[hits[keep]] = True
         events, _ = stage.scratch(len(rows))
         state = stage.state
-        every_row(rows.columns["time"], rows.columns["symbol"], met, self.cooldown, state.memory, state.lists, events)
+        rule_machine.every_row(rows.columns["time"], rows.columns["symbol"], met, self.cooldown, state.memory, state.lists, events)
         return events[: state.lists[EVENTS]]
 
     def _fresh_at(self, hits: NDArray[np.int64], combined: Combined) -> NDArray[np.bool_]:

@@ -158,7 +158,7 @@ def test_std_by_default_is_the_samples_which_is_larger_by_the_root_of_10_over_9(
 def test_zscore_and_bands_agree_on_the_share_of_the_band():
     """%B of the LEAN table is (close - lower) / (upper - lower): a population z-score z gives (z + 2) / 4."""
     columns = table(LEAN / "spy_bollinger_bands.txt")
-    agrees((values(zscore(20, ddof=0), columns["Close"]) + 2.0) / 4.0, columns["%B"], 480, single=400 / 2)  # a difference of two numbers near 200, over bands from 2 apart
+    agrees((values(zscore(20, ddof=0), columns["Close"]) + 2.0) / 4.0, columns["%B"], 480, single=400 / 2)  # 200 less 200, over 2
 
 
 @pytest.mark.parametrize(("operator", "name"), [(rolling_max, "max"), (rolling_min, "min")])
