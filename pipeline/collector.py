@@ -26,9 +26,13 @@ class Collector:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.parts: list[list[Alert]] = []
+        self._streams: list[Observable[Any]] = []
 
     def listen(self, strategy: str, stream: Observable[Any]) -> None:
         """Collect the alerts of a strategy's stream: of `alert_when`, or of any observable of alerts or lists of alerts."""
+        if any(stream is known for known in self._streams):
+            raise BuildError(f"{strategy} returned the same alerts twice; each would be told twice")
+        self._streams.append(stream)
         graph, part = self.graph, list[Alert]()
         self.parts.append(part)
         receive: Callable[[Any], None]
@@ -75,7 +79,8 @@ class HandMade:
     def _completed(self, alert: Alert) -> Alert:
         time, symbol, rule, event = index(alert.time), str(alert.symbol), str(alert.rule), str(alert.event)
         self._newest = max(self._newest, time)
-        order = Order(self._newest, 2, getattr(self.graph, "position", 0))
+        at, seq = self.graph.position
+        order = Order(max(self._newest, at), 2, seq)
         last, count = self._last.get((rule, event, symbol), (time, 0))
         ordinal = count if last == time else 0
         self._last[rule, event, symbol] = time, ordinal + 1

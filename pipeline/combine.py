@@ -7,7 +7,7 @@ belong together. Across tapes it is an as-of join on time:
     a derived row         sees tape rows with time <  its own      (the bar's end belongs to the instant before)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -25,9 +25,10 @@ from pipeline.state import State, full, zeros
 from pipeline.ticks import Ticks
 from pipeline.values import Floats, Values
 
-__all__ = ["Combination", "Combined", "combine_latest", "combine_pair", "pair_of"]
+__all__ = ["Combination", "Combined", "combine_latest", "combine_pair", "pair_of", "with_truth"]
 
 R = TypeVar("R")
+RESERVED = frozenset({"symbol", "time", "strategy", "seq", "kind"})
 
 
 @kernel
@@ -66,6 +67,11 @@ class Combined:
         return self.parts[name].fresh
 
 
+def with_truth(values: Mapping[str, NDArray[Any]], logical: Iterable[str]) -> Mapping[str, NDArray[Any]]:
+    """Comparison signals as user code sees them: true where they are known and true."""
+    return {**values, **{name: values[name] == 1.0 for name in logical}} if logical else values
+
+
 class AsOf(Stateful):
     """The newest values of a signal of another tape."""
 
@@ -95,7 +101,7 @@ class Combination(Stream[Combined]):
         joins = {label: None if signal.tape is base else AsOf(f"as_of({label})", base.graph.capacity) for label, signal in signals.items()}
         for label, stage in joins.items():
             if stage is not None:
-                base.graph.add_stage(f"{name}.{label}", stage)
+                base.graph.add_stage(f"{name}.{label}", stage, owner)
         strict = {label: base.derived and not signal.tape.derived for label, signal in signals.items()}
 
         def side_by_side() -> Combined:
@@ -121,8 +127,10 @@ class Combination(Stream[Combined]):
         owner = self.owner or self.graph.owner
         label = f"apply({fingerprint(function)})"
 
+        logical = [name for name, signal in self.signals.items() if signal.logical]
+
         def compute(combined: Combined) -> Floats:
-            return np.asarray(function(Rows(combined.rows, combined.values)), dtype=np.float64)
+            return np.asarray(function(Rows(combined.rows, with_truth(combined.values, logical))), dtype=np.float64)
 
         return self.signal(compute, label, owner)
 
@@ -157,6 +165,9 @@ def combine_latest(*, on: Tape | None = None, **signals: Signal) -> Combination:
     """
     base = base_tape(on, signals)
     owner = base.graph.owner or next((signal.owner for signal in signals.values() if signal.owner), None)
+    for label, signal in signals.items():
+        if signal.owner not in (None, owner):
+            raise BuildError(f"combine_latest: {label} belongs to the strategy {signal.owner}; {owner} has to make its own from the tape")
     return Combination(base, signals, f"{owner or 'shared'}: combine_latest({', '.join(signals)})", owner)
 
 
@@ -167,6 +178,8 @@ def base_tape(on: Tape | None, signals: Mapping[str, object]) -> Tape:
         if not isinstance(signal, Signal):
             hint = '; for a column of the tape write ticks.pipe(column("price"))' if isinstance(signal, Tape) else ""
             raise BuildError(f"combine_latest: {name} is {type(signal).__name__}, expected a Signal{hint}")
+    for name in RESERVED & signals.keys():
+        raise BuildError(f"combine_latest: a signal cannot be named {name!r}, which a message and a condition know already")
     known = [signal for signal in signals.values() if isinstance(signal, Signal)]
     tapes = [on.tape] if on is not None else []
     tapes += [signal.tape for signal in known if not signal.tape.derived] + [signal.tape for signal in known]

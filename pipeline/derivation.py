@@ -16,6 +16,7 @@ class Derivation(Protocol):
     """An operator that makes a tape of its own rows, such as bars."""
 
     columns: tuple[str, ...]
+    reads: tuple[str, ...]
 
     def state(self, symbols: int) -> State:
         """The memory of a new stage."""
@@ -41,6 +42,8 @@ class DerivedStage(Stateful):
         """The rows that the time of the root tape has made due."""
         state = self.state
         self.next_row += len(ticks)
+        if state.parts:
+            state.reserve(len(ticks))
         due = self.derivation.step(state, ticks, counted, int(ticks.root.columns["time"][-1]), shift)
         count, first = len(due["time"]), int(state.made[0])
         state.made[0] += count

@@ -8,7 +8,7 @@ from reactivex import operators as ops
 
 from pipeline.flow import Tape
 from pipeline.graph import Stream
-from pipeline.ticks import Kind, Tick, Ticks
+from pipeline.ticks import Tick, Ticks
 
 __all__ = ["by_symbol", "each_tick"]
 
@@ -17,16 +17,17 @@ class EachTick(Stream[Tick]):
     """The trades and quotes of a tape, one at a time."""
 
     def __init__(self, tape: Tape) -> None:
-        owner = tape.owner or tape.graph.owner
+        owner = tape.owner or tape.graph.owner or tape.graph.working
         super().__init__(tape.graph, f"{tape.name} | each_tick()", owner)
         with self.graph.owned_by(owner):
             tape.subscribe(self._spread, on_completed=self.complete)
 
     def _spread(self, ticks: Ticks) -> None:
         if self.observers:
-            for tick in ticks:
-                if tick.kind <= Kind.QUOTE:
-                    self.graph.position = tick.seq
+            counted = (ticks.trades | ticks.quotes).tolist()
+            for tick, counts in zip(ticks, counted, strict=True):
+                if counts:
+                    self.graph.position = tick.time, tick.seq
                     self.emit(tick)
 
 

@@ -9,6 +9,7 @@ __all__ = ["SECOND", "Duration", "format_duration", "nanoseconds"]
 
 SECOND = 1_000_000_000
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
+LONGEST = 3653 * UNITS["d"]
 PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
 
 Duration = str | timedelta
@@ -24,13 +25,19 @@ def nanoseconds(length: Duration) -> int:
     5400
     """
     if isinstance(length, timedelta) and length >= timedelta(0):
-        return ((length.days * 86400 + length.seconds) * 1_000_000 + length.microseconds) * 1_000
+        return bounded(length, ((length.days * 86400 + length.seconds) * 1_000_000 + length.microseconds) * 1_000)
     if isinstance(length, str):
         text = length.replace(" ", "")
         parts = PART.findall(text)
         if parts and "".join(n + u for n, u in parts) == text:
-            return sum(part_ns(number, unit) for number, unit in parts)
+            return bounded(length, sum(part_ns(number, unit) for number, unit in parts))
     raise ParameterError(f'{length!r} is no length of time; write it like "250ms", "30s", "1m", "1h30m" or "1d"')
+
+
+def bounded(length: Duration, length_ns: int) -> int:
+    if not 0 <= length_ns <= LONGEST:
+        raise ParameterError(f"{length!r} is below nothing or above ten years")
+    return length_ns
 
 
 def part_ns(number: str, unit: str) -> int:

@@ -16,7 +16,7 @@ from pipeline.functions import fingerprint
 from pipeline.graph import Graph, Stream
 from pipeline.operators.columns import Column
 from pipeline.probe import Rows, check_condition
-from pipeline.stage import Input, Operator, Stage
+from pipeline.stage import Input, Operator, Stage, is_ours
 from pipeline.ticks import Kind, Ticks
 from pipeline.values import Flags, Floats, Values, as_float, computed, evaluate
 
@@ -63,7 +63,7 @@ class Tape(Stream[Ticks]):
         for name in reads:
             if name not in self.columns:
                 raise self._without(name, operator)
-        trades, first, rest = self.kind_of(reads) is Kind.TRADE, reads[0], reads[1:]
+        trades, first, rest = self.derived or self.kind_of(reads) is Kind.TRADE, reads[0], reads[1:]
 
         def read() -> Input:
             ticks = self.item
@@ -82,7 +82,7 @@ class Tape(Stream[Ticks]):
         if name in ("price", "size") and "price" not in self.columns and "bid" in self.columns:
             return BuildError(
                 f"{operator!r} reads {name!r}, and this tape has quotes only; apply it to a signal instead, "
-                "for example ticks.pipe(mid(), moving_average(10))"
+                'for example ticks.pipe(mid(), moving_average(10)), or ticks.pipe(mid(), bars("1m"))'
             )
         return UnknownName(f"column of the tape for {operator!r}", name, self.columns)
 
@@ -92,7 +92,10 @@ class Tape(Stream[Ticks]):
 
     def derive(self, derivation: Derivation) -> "Tape":
         """A tape of rows of its own."""
-        trades = self.kind_of(()) is Kind.TRADE
+        for name in derivation.reads:
+            if name not in self.columns:
+                raise self._without(name, derivation)
+        trades = self.derived or self.kind_of(()) is Kind.TRADE
         return derive(self, derivation, lambda: (self.item, self.item.trades if trades else self.item.quotes), 1 if self.derived else 0)
 
     def where(self, condition: Callable[[Any], Any]) -> "Tape":
@@ -115,6 +118,7 @@ class Signal(Stream[Values], Arithmetic):
     """A column aligned with a tape: for every row of every batch one float64 value. `a - b`, `a > b` are signals too."""
 
     __add__ = Arithmetic.__add__
+    __iadd__ = Arithmetic.__add__
 
     def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False) -> None:
         super().__init__(tape.graph, name, owner, step)
@@ -220,16 +224,18 @@ def where(condition: Callable[[Any], Any]) -> Callable[[S], S]:
 
 def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[], Input]) -> Signal:
     """Put a stage between a stream and a new signal."""
-    owner = source.owner or (None if operator.shared else source.graph.owner)
+    owner = owner_of(source, operator)
     key = (owner, operator)
     known = source.made.get(key)
     if known is not None:
         return known  # type: ignore[no-any-return]
     stage = Stage(operator, source.graph.capacity)
-    name = source.graph.add_stage(f"{source.name} | {stage.fingerprint}", stage)
+    name = source.graph.add_stage(f"{source.name} | {stage.fingerprint}", stage, owner)
+    shift = 1 if tape.derived else 0
 
     def step() -> Values:
         batch = read()
+        batch.shift = shift
         if signal.unfilled is not None and not signal.filled and not signal.observers:
             return Values(batch.rows, batch.values, batch.fresh)
         return Values(batch.rows, stage.step(batch), batch.fresh)
@@ -238,14 +244,23 @@ def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[],
     return signal
 
 
+def owner_of(source: Stream[Any], made: object) -> str | None:
+    """Whose the stage of an operator or derivation on a stream is; None: the engine's."""
+    graph = source.graph
+    if source.owner is not None and graph.owner not in (None, source.owner):
+        raise BuildError(f"{source.name:.120} belongs to the strategy {source.owner}; {graph.owner} has to make its own from the tape")
+    return source.owner or (None if is_ours(made) else graph.owner)
+
+
 def derive(source: Stream[Any], derivation: Derivation, read: Callable[[], tuple[Ticks, Flags]], shift: int) -> Tape:
     """Put a derivation between a stream and a new tape; it has one batch, perhaps empty, for each batch."""
-    known = source.made.get(derivation)
+    owner = owner_of(source, derivation)
+    known = source.made.get((owner, derivation))
     if known is not None:
         return known  # type: ignore[no-any-return]
     graph = source.graph
     stage = DerivedStage(derivation, graph.capacity)
-    name = graph.add_stage(f"{source.name} | {stage.fingerprint}", stage)
+    name = graph.add_stage(f"{source.name} | {stage.fingerprint}", stage, owner)
     columns = frozenset({"seq", "time", "symbol", "kind", *derivation.columns})
-    tape = source.made[derivation] = Tape(graph, name, columns, None, source.owner, True, lambda: stage.rows_of(*read(), shift))
+    tape = source.made[owner, derivation] = Tape(graph, name, columns, None, owner, True, lambda: stage.rows_of(*read(), shift))
     return tape

@@ -24,5 +24,10 @@ def fingerprint(function: Callable[..., Any]) -> str:
 
 
 def code_text(code: CodeType) -> str:
-    constants = [code_text(value) if isinstance(value, CodeType) else repr(value) for value in code.co_consts]
+    constants = [code_text(value) if isinstance(value, CodeType) else constant_text(value) for value in code.co_consts]
     return f"{code.co_code.hex()}{constants}{code.co_names}"
+
+
+def constant_text(value: object) -> str:
+    """A constant as text; the members of a set in an order that does not depend on the process."""
+    return f"frozenset({sorted(map(repr, value))})" if isinstance(value, frozenset) else repr(value)

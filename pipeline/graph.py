@@ -37,7 +37,7 @@ class Fault:
     seq: int
 
     def __str__(self) -> str:
-        return f"{self.owner} raised {type(self.error).__name__} at row {self.seq}: {self.error}"
+        return f"{self.owner} raised {type(self.error).__name__} in the rows before {self.seq:,}: {self.error}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class GraphSnapshot:
     next_row: int
     symbols: tuple[str, ...]
     stages: dict[str, StageSnapshot]
+    quarantined: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Graph:
     plan: "list[tuple[str | None, Stream[Any], Callable[[], Any]]]" = field(default_factory=list)
     capacity: int = FIRST_CAPACITY
     next_row: int = 0
-    position: int = 0
+    position: tuple[int, int] = (0, 0)
     running: bool = False
     _thread: int = 0
 
@@ -95,13 +96,20 @@ class Graph:
         while self.capacity <= len(self.symbols):
             self.capacity *= 2
         for stage in self.stages.values():
-            stage.grow(self.capacity)
+            if stage.owner is None:
+                stage.grow(self.capacity)
+            elif stage.owner not in self.faults:
+                try:
+                    stage.grow(self.capacity)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
+                    self.quarantine(stage.owner, error)
 
     def compute(self) -> None:
         """Bring every stream up to the batch at the root. Callers silence numpy's warnings: nan and inf are values here."""
         faults = self.faults
         for owner, stream, step in self.plan:
             if owner is None:
+                self.working = None
                 stream.item = item = step()
                 if stream.observers:
                     stream.emit(item)
@@ -119,8 +127,13 @@ class Graph:
         """After a batch."""
         self._thread = 0
 
-    def add_stage(self, name: str, stage: Stateful) -> str:
+    def add_stage(self, name: str, stage: Stateful, owner: str | None = None) -> str:
         """Register a stage under a name that is the same in every run."""
+        if " at 0x" in name:
+            raise BuildError(
+                f"{name:.200} has no name that is the same in every run: make the operator a frozen dataclass, or give it a __repr__"
+            )
+        stage.owner = owner
         unique, turn = name, 1
         while unique in self.stages:
             turn += 1
@@ -143,7 +156,9 @@ class Graph:
         """Copies of the state of every stage, between two batches."""
         if self._thread:
             raise EngineFault("a snapshot can only be taken between two batches")
-        return GraphSnapshot(self.next_row, self.symbols.snapshot(), {name: stage.snapshot() for name, stage in self.stages.items()})
+        stages = {name: stage.snapshot() for name, stage in self.stages.items()}
+        quarantined = {owner: f"{type(fault.error).__name__}: {fault.error}" for owner, fault in self.faults.items()}
+        return GraphSnapshot(self.next_row, self.symbols.snapshot(), stages, quarantined)
 
     def restore(self, snapshot: GraphSnapshot) -> None:
         """Continue where a snapshot was taken; SnapshotMismatch names a stage that does not fit."""
@@ -156,6 +171,8 @@ class Graph:
             stage.restore(snapshot.stages[name])
             stage.grow(self.capacity)
         self.next_row = snapshot.next_row
+        for owner, said in snapshot.quarantined.items():
+            self.faults[owner] = Fault(owner, RuntimeError(said), snapshot.next_row)
 
 
 class Stream(Observable[T], Generic[T]):
@@ -179,7 +196,7 @@ class Stream(Observable[T], Generic[T]):
             graph.plan.append((owner, self, step))
 
     def _attach(self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None) -> Disposable:
-        edge = (observer, self.graph.owner)
+        edge = (observer, self.graph.owner or self.graph.working)
         self.observers = (*self.observers, edge)
         return Disposable(lambda: self._detach(edge))
 

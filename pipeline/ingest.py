@@ -90,6 +90,9 @@ class Ingest:
 
     def accept(self, raw: RawRows) -> Iterator[Ticks]:
         """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
+        for name, column in raw.columns.items():
+            if len(column) != len(raw):
+                raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {len(raw)}")
         codes, count, fault = self._codes(raw)
         for start in range(0, count, BATCH_ROWS):
             columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count))
@@ -120,7 +123,8 @@ class Ingest:
             codes[1:] = self.symbols.codes(raw.names)
         except InputError:
             return self._codes_until_refused(raw, codes)
-        self._names, self._names_codes = raw.names, None if np.array_equal(codes, np.arange(len(codes))) else codes
+        self._names = raw.names if isinstance(raw.names, tuple) else None
+        self._names_codes = None if np.array_equal(codes, np.arange(len(codes))) else codes
         return self._names_codes, len(raw), None
 
     def _codes_until_refused(self, raw: RawRows, codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], int, Exception | None]:
@@ -136,8 +140,7 @@ class Ingest:
 
     def _checked(self, raw: RawRows, codes: NDArray[np.int32] | None, start: int, end: int) -> tuple[Columns, Exception | None]:
         """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
-        whole = end - start == len(raw)
-        columns = {name: contiguous(name, column if whole else column[start:end]) for name, column in raw.columns.items()}
+        columns = {name: contiguous(name, column[start:end], raw.source) for name, column in raw.columns.items()}
         fault: Exception | None = None
         if codes is not None:
             columns, fault = known_places(columns, raw, start)
@@ -220,9 +223,15 @@ class Ingest:
         return Ticks(columns, self.symbols)
 
 
-def contiguous(name: str, column: NDArray[Any]) -> NDArray[Any]:
-    """A column of the tape's type and layout; a slice of one that is so already stays a slice."""
-    return np.ascontiguousarray(column, COLUMN_TYPES.get(name))
+def contiguous(name: str, column: NDArray[Any], source: str) -> NDArray[Any]:
+    """A column of the tape's type and layout, never changed in value; a slice of one that is so already stays a slice."""
+    wanted = COLUMN_TYPES.get(name, column.dtype)
+    if column.dtype is not wanted and not np.can_cast(column.dtype, wanted, "safe"):
+        cast = column.astype(wanted) if column.dtype.kind in "iub" and wanted.kind in "if" else None
+        if cast is None or not np.array_equal(cast, column):
+            raise InputError(f"{source}: column {name} is {column.dtype}; expected {wanted}, or values that fit it exactly")
+        column = cast
+    return np.ascontiguousarray(column, wanted)
 
 
 def known_places(columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None]:

@@ -33,6 +33,7 @@ __all__ = [
     "Matrix",
     "Times",
     "Values1D",
+    "added",
     "fma",
     "inline",
     "kernel",
@@ -85,6 +86,14 @@ def fused_multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 fma: Any = fused_multiply_add
+
+
+@inline
+def added(total, error, x):  # type: ignore[no-untyped-def]
+    """A sum and its kept rounding error after adding x (TwoSum, Knuth)."""
+    new = total + x
+    part = new - total
+    return new, error + ((total - (new - part)) + (x - part))
 
 
 class Kernel(Generic[R]):

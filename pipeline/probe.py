@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import BuildError, UnknownName
 from pipeline.functions import fingerprint
+from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
 
 __all__ = ["Rows", "check_condition"]
@@ -27,12 +28,71 @@ class Rows:
     def __init__(self, ticks: Ticks, values: Mapping[str, NDArray[Any]]) -> None:
         self.__dict__.update(ticks.columns)
         self.__dict__.update(values)
+        self.__dict__["_symbols"] = ticks.symbols
+
+    @property
+    def symbol(self) -> "SymbolColumn":
+        """The symbols of the rows, to compare with text."""
+        return SymbolColumn(self.__dict__["symbol"], self.__dict__["_symbols"])
 
     def __getattr__(self, name: str) -> NDArray[Any]:
         raise UnknownName("signal or column", name, self.__dict__)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise BuildError(f"a condition cannot set {name!r}: it only looks at the rows")
+
+
+class SymbolColumn:
+    """The symbols of rows: `s.symbol == "SPY"`, `s.symbol != "SPY"`, `s.symbol.isin(["SPY", "IBM"])`."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, codes: NDArray[np.int32], table: SymbolTable) -> None:
+        self.codes, self.table = codes, table
+
+    def isin(self, names: Iterable[str]) -> NDArray[np.bool_]:
+        """Where the symbol is one of several."""
+        return np.isin(self.codes, [self.table.find(name) for name in names])
+
+    def __eq__(self, name: object) -> NDArray[np.bool_]:  # type: ignore[override]
+        same: NDArray[np.bool_] = self.codes == self.table.find(str(name))
+        return same
+
+    def __ne__(self, name: object) -> NDArray[np.bool_]:  # type: ignore[override]
+        return ~(self == name)
+
+
+class SymbolProbe:
+    """Stands in for `SymbolColumn` during the probe."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def isin(self, names: Iterable[str]) -> "Probe":
+        """As the column's."""
+        if isinstance(names, str):
+            self.refuse(f"isin({names!r})")
+        return Probe(f"symbol.isin({list(names)})", True)
+
+    def __eq__(self, name: object) -> "Probe":  # type: ignore[override]
+        return Probe(f"symbol == {name!r}", True) if isinstance(name, str) else self.refuse(f"== {name!r}")
+
+    def __ne__(self, name: object) -> "Probe":  # type: ignore[override]
+        return Probe(f"symbol != {name!r}", True) if isinstance(name, str) else self.refuse(f"!= {name!r}")
+
+    def refuse(self, what: str) -> NoReturn:
+        """Say what a symbol can be compared with."""
+        raise BuildError(f's.symbol {what} does not work; write s.symbol == "SPY", s.symbol != "SPY" or s.symbol.isin(["SPY", "IBM"])')
+
+    def __getattr__(self, name: str) -> NoReturn:
+        self.refuse(f".{name}")
+
+    def __bool__(self) -> bool:
+        self.refuse("as true or false")
+
+    def __lt__(self, other: object) -> bool:
+        self.refuse("in order")
+
+    __le__ = __gt__ = __ge__ = __lt__
 
 
 class ProbeRows:
@@ -47,13 +107,13 @@ class ProbeRows:
 
     __setattr__ = Rows.__setattr__
 
-    def __getattr__(self, name: str) -> "Probe":
+    def __getattr__(self, name: str) -> "Probe | SymbolProbe":
         if name.startswith("__"):
             raise AttributeError(name)
         if name not in self._names:
             raise UnknownName("signal or column", name, self._names)
         self._used.add(name)
-        return Probe(name, self._names[name])
+        return SymbolProbe() if name == "symbol" else Probe(name, self._names[name])
 
 
 class Probe:
@@ -68,6 +128,9 @@ class Probe:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> "Probe":
         if method != "__call__":
             self.refuse(f"{ufunc.__name__}.{method}", "mixes rows with one another")
+        for value in inputs:
+            if not isinstance(value, Probe) and (np.ndim(value) or np.asarray(value).dtype.kind not in "biuf"):  # type: ignore[arg-type]
+                raise BuildError(f"{ufunc.__name__}({join(inputs)}): {value!r:.60} is no number; columns hold numbers")
         logical = ufunc.nout == 1 and np.dtype(bool).char in {types[-1] for types in ufunc.types if types.startswith("d")}
         bitwise = ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
         if bitwise and not all(logic(value) for value in inputs):

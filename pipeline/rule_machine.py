@@ -15,8 +15,8 @@ __all__ = ["MEMORY_COLUMNS", "every_row", "rule_rows"]
 
 INACTIVE, PENDING, COOLING, ACTIVE = 0, 1, 2, 3
 STATE, DUE, COOLED, HOLD_NEXT, HOLD_PREVIOUS, COOL_NEXT, COOL_PREVIOUS, LAST_ROW, TIED_TIME, TIED_ROWS = range(10)
-"""Columns of a symbol's memory. LAST_ROW: its last row of this batch while it waits, -1 if before. TIED_*: its newest time, and how many
-rows it has of that time."""
+"""Columns of a symbol's memory. LAST_ROW: its last known row of this batch while it waits, -1 if before.
+TIED_*: its newest time, and how many rows it has of that time."""
 MEMORY_COLUMNS = 10
 HOLD, COOL, BUSY, TOUCHED, EVENTS = 0, 2, 4, 5, 6
 """Places in `lists`: head and tail of both queues, how many symbols are not inactive, counts of this batch."""
@@ -174,10 +174,11 @@ def rule_rows(
             memory[k, STATE] = INACTIVE
             lists[BUSY] -= 1
             continue
-        if memory[k, LAST_ROW] < 0:
-            touched[lists[TOUCHED]] = k
-            lists[TOUCHED] += 1
-        memory[k, LAST_ROW] = i
+        if known[i]:
+            if memory[k, LAST_ROW] < 0:
+                touched[lists[TOUCHED]] = k
+                lists[TOUCHED] += 1
+            memory[k, LAST_ROW] = i
     meet_deadlines(memory, lists, events, until, cooldown)
     if time.shape[0]:
         count_ties(time, symbol, memory)

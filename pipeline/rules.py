@@ -1,6 +1,6 @@
 """alert_when: from a condition on combined signals to alerts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline import rule_machine
 from pipeline.alerts import CLEARED, RAISED, Alert, AlertIds, Order, format_time
-from pipeline.combine import Combination, Combined
+from pipeline.combine import Combination, Combined, with_truth
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BuildError, ParameterError, UnknownName
 from pipeline.functions import fingerprint
@@ -91,7 +91,7 @@ class AlertStream(Stream[list[Alert]]):
         identity = graph.identities.get(owner or "", owner or "")
         text = f"{identity}: alert_when({fingerprint(condition)}, {fingerprint(clear) if clear else None}, {hold}, {cooldown}, {every})"
         self.stage = Rule(text, graph.capacity, shown)
-        graph.add_stage(self.name, self.stage)
+        graph.add_stage(self.name, self.stage, owner)
         self.ids = AlertIds(identity, self.rule)
 
     def emit(self, item: list[Alert]) -> None:
@@ -120,7 +120,7 @@ class AlertStream(Stream[list[Alert]]):
         rows, values = combined.rows, combined.values
         count = len(rows)
         stage.next_row += count
-        seen = {**values, **{name: values[name] == 1.0 for name in self.logical}} if self.logical else values
+        seen = with_truth(values, self.logical)
         met = evaluate(self.condition, Rows(rows, seen), count) if count else NOTHING
         if self.every:
             events = self._every(combined, met)
@@ -133,7 +133,7 @@ class AlertStream(Stream[list[Alert]]):
             stage.save_values([self._column(combined, name) for name in stage.columns])
         return alerts
 
-    def _transitions(self, combined: Combined, met: NDArray[np.bool_], seen: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+    def _transitions(self, combined: Combined, met: NDArray[np.bool_], seen: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
         count = len(met)
         known = np.ones(count, np.bool_)
         for name in self.used if count else ():
@@ -248,7 +248,7 @@ def alert_when(
         raise ParameterError("every=True alerts on each row; clear= and hold= have no meaning with it")
     if severity not in SEVERITIES:
         raise UnknownName("severity", severity, SEVERITIES)
-    hold_ns, cooldown_ns = nanoseconds(hold or "0s"), nanoseconds(cooldown or "0s")
+    hold_ns, cooldown_ns = (0 if length is None else nanoseconds(length) for length in (hold, cooldown))
 
     def judge(source: Combination) -> AlertStream:
         if not isinstance(source, Combination):

@@ -6,11 +6,11 @@ from typing import ClassVar, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import SnapshotMismatch
+from pipeline.errors import BuildError, SnapshotMismatch
 from pipeline.state import Arrays, State
 from pipeline.ticks import Ticks
 
-__all__ = ["Input", "Operator", "Source", "Stage", "StageSnapshot", "Stateful"]
+__all__ = ["Input", "Operator", "Source", "Stage", "StageSnapshot", "Stateful", "is_ours"]
 
 S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
@@ -23,13 +23,14 @@ class Input:
     """What an operator sees of a batch: its rows, which of them bring new input, and the columns it reads.
 
     `time` is int64 ns UTC, `symbol` int32 codes, `fresh` bool, `columns` float64; `values` is the first of the columns:
-    a signal's values, or the one column read from a tape.
+    a signal's values, or the one column read from a tape. `shift` is 1 on a derived tape, whose rows belong to the
+    instant before their time.
     """
 
-    __slots__ = ("columns", "fresh", "rows", "symbol", "time", "values")
+    __slots__ = ("columns", "fresh", "rows", "shift", "symbol", "time", "values")
 
     def __init__(self, rows: Ticks, fresh: NDArray[np.bool_], *columns: NDArray[np.float64]) -> None:
-        self.rows, self.fresh, self.columns, self.values = rows, fresh, columns, columns[0]
+        self.rows, self.fresh, self.columns, self.values, self.shift = rows, fresh, columns, columns[0], 0
         self.time: NDArray[np.int64] = rows.columns["time"]
         self.symbol: NDArray[np.int32] = rows.columns["symbol"]
 
@@ -67,6 +68,11 @@ class Operator:
         raise NotImplementedError(f"{type(self).__name__} does not say how to compute: define step(state, batch)")
 
 
+def is_ours(operator: object) -> bool:
+    """Whether strategies may share a stage: our own operators never raise; a user's might, a subclass of ours too."""
+    return type(operator).__module__.startswith("pipeline.") and getattr(operator, "shared", True)
+
+
 @dataclass(frozen=True, slots=True)
 class StageSnapshot:
     """The state of a stage, whose it is, and the row that comes next."""
@@ -79,7 +85,9 @@ class StageSnapshot:
 
 
 class Stateful:
-    """A piece of the graph with state that grows with the symbols and can be kept and put back."""
+    """A piece of the graph with state that grows with the symbols and can be kept and put back; `owner` as in `graph`."""
+
+    owner: str | None = None
 
     def __init__(self, fingerprint: str, symbols: int) -> None:
         self.fingerprint, self.next_row = fingerprint, 0
@@ -115,6 +123,7 @@ class Stage(Stateful):
 
     def __init__(self, operator: Operator, symbols: int) -> None:
         self.operator = operator
+        self.trusted = is_ours(operator)
         super().__init__(repr(operator), symbols)
 
     def blank(self, symbols: int) -> State:
@@ -131,5 +140,14 @@ class Stage(Stateful):
         if state.parts:
             state.reserve(rows)
         out = self.operator.step(state, batch)
+        if not self.trusted:
+            out = self._column(out, rows)
         out.setflags(write=False)
         return out
+
+    def _column(self, out: object, rows: int) -> NDArray[np.float64]:
+        """What a user's operator returned, as a column; kernels downstream go by its length."""
+        if not isinstance(out, np.ndarray) or out.shape != (rows,):
+            found = f"an array of shape {out.shape}" if isinstance(out, np.ndarray) else f"{out!r:.80}"
+            raise BuildError(f"{self.fingerprint} returned {found} for {rows} rows; step must give one float64 a row")
+        return np.ascontiguousarray(out, dtype=np.float64).view()

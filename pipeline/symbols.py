@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError, TooManySymbols
 
-__all__ = ["NO_SYMBOL", "SymbolTable"]
+__all__ = ["NO_SYMBOL", "SymbolTable", "is_symbol"]
 
 NO_SYMBOL = 0
 MAX_SYMBOLS = 1_000_000
@@ -52,6 +52,10 @@ class SymbolTable:
         known = self._codes.get(name)
         return self._issue(name) if known is None else known
 
+    def find(self, name: str) -> int:
+        """The code of a symbol that has one, else -1."""
+        return self._codes.get(name, -1)
+
     def codes(self, names: Iterable[str]) -> NDArray[np.int32]:
         """The codes of several symbols."""
         wanted = list(names)
@@ -94,4 +98,5 @@ class SymbolTable:
 
 
 def is_symbol(name: object) -> bool:
+    """Whether a text can be a symbol."""
     return isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable() and name == name.strip()

@@ -1,19 +1,20 @@
 """How old the last row of a symbol is."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import SECOND
 from pipeline.kernels import Codes, Flags, Floats, Ints, Times, kernel
-from pipeline.stage import Input, Operator
+from pipeline.stage import Input, Operator, Source
 from pipeline.state import State, full
 
 __all__ = ["Age", "age"]
 
 NEVER = -(1 << 62)
+S = TypeVar("S")
 
 
 @kernel
@@ -32,18 +33,32 @@ class Age(Operator):
     reads: ClassVar[tuple[str, ...]] = ("time",)
     shared: ClassVar[bool] = True
 
+    def __call__(self, source: Source[S]) -> S:
+        """Apply to a tape or a signal; the rows of a clock know when their symbol was last seen."""
+        is_clock = getattr(source, "derived", False) and "seen" in getattr(source, "columns", ())
+        return source.through(ClockAge() if is_clock else self)
+
     def state(self, symbols: int) -> State:
         """When each symbol was last seen."""
         return State(symbols, seen=full(symbols, NEVER, "i8"))
 
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One age a row."""
-        seen_at = batch.rows.columns.get("seen")
-        if seen_at is not None:
-            return (batch.time - seen_at) / SECOND
         out = np.empty(len(batch.rows))
         ages(batch.time, batch.symbol, batch.fresh, state.seen, out)
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAge(Operator):
+    """Seconds since a row of the clock was last seen to trade."""
+
+    reads: ClassVar[tuple[str, ...]] = ("seen",)
+    shared: ClassVar[bool] = True
+
+    def step(self, state: State, batch: Input) -> NDArray[np.float64]:
+        """One age a row."""
+        return np.asarray((batch.time - batch.rows.columns["seen"]) / SECOND)
 
 
 def age() -> Age:

@@ -17,6 +17,9 @@ from pipeline.windows.bounds import Window, window
 
 __all__ = ["Buffer", "Memory", "PerTick", "buffer"]
 
+CHUNK = 256
+"""How many windows a columnar function gets at once, at most."""
+
 
 class WindowRows:
     """The rows of each symbol's window, as Python sees them."""
@@ -61,15 +64,20 @@ class BufferApply(Operator):
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One value a row."""
         out = np.full(len(batch.rows), np.nan)
-        rows, windows = [], []
-        for i, (time, code, fresh, value) in enumerate(
-            zip(batch.time.tolist(), batch.symbol.tolist(), batch.fresh.tolist(), batch.values.tolist(), strict=True)
-        ):
-            if self._entered(kept := state.kept.rows.setdefault(code, deque()), time, fresh, value) and code:
+        changed: dict[int, float] = {}
+        rows: list[int] = []
+        windows: list[NDArray[np.float64]] = []
+        inputs = zip(batch.time.tolist(), batch.symbol.tolist(), batch.fresh.tolist(), batch.values.tolist(), strict=True)
+        for i, (time, code, fresh, value) in enumerate(inputs):
+            kept = state.kept.rows.setdefault(code, deque())
+            if self._entered(kept, time, fresh, value) and code:
                 rows.append(i)
                 windows.append(np.array([x for _, x in kept]))
-        values = self._computed(windows)
-        changed = dict(zip(rows, values.tolist(), strict=True))
+                if not self.columnar or len(windows) == CHUNK:
+                    changed.update(zip(rows, self._computed(windows).tolist(), strict=True))
+                    rows.clear()
+                    windows.clear()
+        changed.update(zip(rows, self._computed(windows).tolist(), strict=True))
         for i, code in enumerate(batch.symbol.tolist()):
             if i in changed:
                 state.last[code] = changed[i]
@@ -106,8 +114,7 @@ class Buffer:
     def apply(self, function: Callable[..., Any], *, columnar: bool = False) -> BufferApply:
         """An operator of `function`, which gets a float64 array of the window's values, oldest first, and gives a number.
 
-        With `columnar=True` (count windows only) it is called once a batch with a matrix, a row a window, and gives a
-        column.
+        With `columnar=True` (count windows only) it gets a matrix of up to 256 windows, a row each, and gives a column.
         """
         if columnar and not self.window.rows:
             raise BuildError("columnar=True needs windows of equal length: give buffer() a number of rows")

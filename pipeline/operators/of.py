@@ -6,9 +6,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import ParameterError
 from pipeline.kernels import Codes, Flags, Floats, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
+from pipeline.symbols import is_symbol
 
 __all__ = ["Of", "of"]
 
@@ -35,17 +37,19 @@ class Of(Operator):
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """The same value for every symbol."""
         out = np.empty(len(batch.rows))
-        value_of(batch.symbol, batch.fresh, batch.values, batch.rows.symbols.code(self.symbol), state.last, out)
+        value_of(batch.symbol, batch.fresh, batch.values, batch.rows.symbols.find(self.symbol), state.last, out)
         return out
 
 
 def of(symbol: str) -> Of:
-    """The newest price (on a signal: value) of one symbol, at the rows of every symbol; fresh at its own rows.
+    """The newest price (on a signal: value) of one symbol, at the rows of every symbol.
 
-    A strategy that uses it looks beyond a symbol: give it `scope = "market"`.
+    nan before its first, and at all rows where it never comes. A strategy that uses it looks beyond a symbol: give it `scope = "market"`.
 
     >>> from pipeline.checks import values_of
     >>> values_of(of("SPY"), symbol=["SPY", "IBM", "SPY"], price=[10.0, 99.0, 11.0])
     [10.0, 10.0, 11.0]
     """
+    if not is_symbol(symbol):
+        raise ParameterError(f"of({symbol!r:.80}): that is no symbol")
     return Of(symbol)

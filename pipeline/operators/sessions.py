@@ -41,7 +41,14 @@ class SessionHigh(Operator):
         """One extreme a row."""
         out = np.empty(len(batch.values))
         session_extremes(
-            batch.symbol, batch.fresh, batch.values, self.session.opens_at(batch.time), state.since, state.best, self.sign, out
+            batch.symbol,
+            batch.fresh,
+            batch.values,
+            self.session.opens_at(batch.time - batch.shift),
+            state.since,
+            state.best,
+            self.sign,
+            out,
         )
         return out
 

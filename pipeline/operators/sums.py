@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import SECOND, Duration
-from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, fma, inline, kernel
+from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, fma, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, width_of, window
 from pipeline.windows.slots import Slots
 
 __all__ = ["MovingAverage", "RollingSum", "TickCount", "TradeRate", "moving_average", "rolling_sum", "tick_count", "trade_rate", "volume"]
@@ -25,14 +25,6 @@ SUM, MEAN, COUNT = 0, 1, 2
 TOTAL, ERROR, MAGNITUDE, LEFT, COUNTED = range(5)
 FORGET = 2.0**20
 NEVER = 1 << 62
-
-
-@inline
-def added(total, error, x):  # type: ignore[no-untyped-def]
-    """The sum and its kept rounding error after adding x."""
-    new = total + x
-    part = new - total
-    return new, error + ((total - (new - part)) + (x - part))
 
 
 @inline
@@ -265,7 +257,7 @@ def tick_count(over: Duration) -> TickCount:
     >>> values_of(tick_count("10s"), price=[10.0, 10.0, 10.0], seconds=[0, 1, 11])
     [1.0, 2.0, 1.0]
     """
-    return TickCount(window(over))
+    return TickCount(Window(width_ns=width_of(over)))
 
 
 def trade_rate(over: Duration) -> TradeRate:
@@ -275,4 +267,4 @@ def trade_rate(over: Duration) -> TradeRate:
     >>> values_of(trade_rate("10s"), price=[10.0, 10.0], seconds=[0, 1])
     [0.1, 0.2]
     """
-    return TradeRate(window(over))
+    return TradeRate(Window(width_ns=width_of(over)))

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration
-from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
-from pipeline.operators.sums import ERROR, NEVER, SUM, TOTAL, added, put_in, sums_over_rows, take_out
+from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, kernel
+from pipeline.operators.sums import ERROR, NEVER, SUM, TOTAL, put_in, sums_over_rows, take_out
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.bounds import Window, window
@@ -117,7 +117,7 @@ class SessionVwap(Operator):
         """One average a row."""
         price, size = batch.columns
         out = np.empty(len(price))
-        session_vwap(batch.symbol, batch.fresh, price, size, self.session.opens_at(batch.time), state.since, state.total, out)
+        session_vwap(batch.symbol, batch.fresh, price, size, self.session.opens_at(batch.time - batch.shift), state.since, state.total, out)
         return out
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration, format_duration
 from pipeline.errors import ParameterError
-from pipeline.kernels import Codes, CodesOut, Flags, Ints, Marks, Matrix, Times, Values1D, inline, kernel
+from pipeline.kernels import Codes, CodesOut, Flags, Ints, Marks, Matrix, Times, Values1D, added, inline, kernel
 from pipeline.state import State, zeros
 from pipeline.ticks import Ticks
 from pipeline.windows.bounds import width_of
@@ -39,13 +39,6 @@ class Derivable(Protocol[T_co]):
 
 
 @inline
-def kept(total, error, x):  # type: ignore[no-untyped-def]
-    new = total + x
-    part = new - total
-    return new, error + ((total - (new - part)) + (x - part))
-
-
-@inline
 def put(bar, k, begin, price, high, low, start, size, value, count):  # type: ignore[no-untyped-def]
     if begin:
         bar[k, OPEN], bar[k, HIGH], bar[k, LOW] = start, high, low
@@ -53,8 +46,8 @@ def put(bar, k, begin, price, high, low, start, size, value, count):  # type: ig
     bar[k, HIGH] = max(bar[k, HIGH], high)
     bar[k, LOW] = min(bar[k, LOW], low)
     bar[k, CLOSE] = price
-    bar[k, VOLUME], bar[k, VOLUME_ERROR] = kept(bar[k, VOLUME], bar[k, VOLUME_ERROR], size)
-    bar[k, VALUE], bar[k, VALUE_ERROR] = kept(bar[k, VALUE], bar[k, VALUE_ERROR], value)
+    bar[k, VOLUME], bar[k, VOLUME_ERROR] = added(bar[k, VOLUME], bar[k, VOLUME_ERROR], size)
+    bar[k, VALUE], bar[k, VALUE_ERROR] = added(bar[k, VALUE], bar[k, VALUE_ERROR], value)
     bar[k, COUNT] += count
 
 
@@ -134,6 +127,7 @@ class PeriodBars:
     """Bars that all end at the same moments: subclasses say when."""
 
     columns: ClassVar[tuple[str, ...]] = COLUMNS
+    reads: ClassVar[tuple[str, ...]] = ("price", "size")
 
     def __call__(self, source: Derivable[T]) -> T:
         return source.derive(self)
@@ -193,6 +187,7 @@ class CountBars:
 
     rows: int
     columns: ClassVar[tuple[str, ...]] = COLUMNS
+    reads: ClassVar[tuple[str, ...]] = ("price", "size")
 
     def __repr__(self) -> str:
         return f"bars({self.rows})"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration, format_duration
-from pipeline.kernels import Codes, CodesOut, Flags, Ints, Matrix, Times, Values1D, inline, kernel
+from pipeline.kernels import Codes, CodesOut, Flags, Ints, Matrix, Times, Values1D, added, inline, kernel
 from pipeline.state import State, full, zeros
 from pipeline.ticks import Ticks
 from pipeline.windows.bars import Derivable
@@ -43,9 +43,9 @@ def strike(at, every, active, seen, last, order, known, write, m, out_time, out_
 
 @kernel
 def clock_rows(
-    time: Times, symbol: Codes, counted: Flags, price: Values1D, size: Values1D, bid: Values1D, ask: Values1D, every: int, active: int,
-    seen: Ints, last: Matrix, met: Ints, order: Ints, marks: Ints, write: bool, out_time: Ints, out_symbol: CodesOut, out_seen: Ints,
-    out: Matrix,
+    time: Times, symbol: Codes, counted: Flags, quoted: Flags, price: Values1D, size: Values1D, bid: Values1D, ask: Values1D, every: int,
+    active: int, seen: Ints, last: Matrix, met: Ints, order: Ints, marks: Ints, write: bool, out_time: Ints, out_symbol: CodesOut,
+    out_seen: Ints, out: Matrix,
 ) -> int:  # fmt: skip
     """How many rows are due; makes them if `write`. marks = next moment, time of the newest counted row, how many symbols."""
     m = 0
@@ -64,15 +64,14 @@ def clock_rows(
             met[k] = 1
             order[marks[KNOWN]] = k
             marks[KNOWN] += 1
+        if quoted[i] and write:
+            last[k, BID], last[k, ASK] = bid[i], ask[i]
         if counted[i]:
             seen[k] = t
             marks[NEWEST] = t
             if write:
-                last[k, PRICE], last[k, BID], last[k, ASK] = price[i], bid[i], ask[i]
-                total = last[k, SIZE] + size[i]
-                part = total - last[k, SIZE]
-                last[k, SIZE_ERROR] += (last[k, SIZE] - (total - part)) + (size[i] - part)
-                last[k, SIZE] = total
+                last[k, PRICE] = price[i]
+                last[k, SIZE], last[k, SIZE_ERROR] = added(last[k, SIZE], last[k, SIZE_ERROR], size[i])
     return m
 
 
@@ -83,6 +82,7 @@ class Clock:
     every_ns: int
     active_ns: int
     columns: ClassVar[tuple[str, ...]] = ("price", "size", "bid", "ask", "seen")
+    reads: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         return f"clock({format_duration(self.every_ns)!r}, active={format_duration(self.active_ns)!r})"
@@ -108,11 +108,12 @@ class Clock:
         absent = full(len(rows), np.nan)
         prices = [rows.columns.get(name, absent) for name in ("price", "bid", "ask")]
         size = rows.columns.get("size", zeros(len(rows)))
-        time, symbol = rows.columns["time"] - shift, rows.columns["symbol"]
+        time, symbol, quoted = rows.columns["time"] - shift, rows.columns["symbol"], counted if shift else rows.quotes
         if until > int(time[-1] if len(time) else NEVER):
-            time, symbol, counted = np.append(time, until), np.append(symbol, np.int32(0)), np.append(counted, False)
+            time, symbol = np.append(time, until), np.append(symbol, np.int32(0))
+            counted, quoted = np.append(counted, False), np.append(quoted, False)
             prices, size = [np.append(price, np.nan) for price in prices], np.append(size, 0.0)
-        inputs = (time, symbol, counted, prices[0], size, prices[1], prices[2], self.every_ns, self.active_ns)
+        inputs = (time, symbol, counted, quoted, prices[0], size, prices[1], prices[2], self.every_ns, self.active_ns)
         due = self._due(state, inputs) if state.marks[NEXT] == 0 or until >= state.marks[NEXT] else 0
         out_time, out_symbol, out_seen, out = zeros(due, "i8"), zeros(due, "i4"), zeros(due, "i8"), zeros((4, due))
         clock_rows(*inputs, state.seen, state.last, state.met, state.order, state.marks, True, out_time, out_symbol, out_seen, out)

@@ -9,7 +9,6 @@ from pipeline.errors import BadRow
 UNITS = {"s": START_S, "ms": START_S * 10**3, "us": START_S * 10**6, "ns": START_NS}
 
 
-
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("given_unit", [False, True])
 def test_the_unit_of_integer_times(tmp_path, unit, given_unit):

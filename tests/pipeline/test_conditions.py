@@ -74,6 +74,12 @@ MISUSE = {
     "round to places": (lambda s: round(s.fast, 2) > 1, NUMBER),
     "a name that is not there": (lambda s: s.medium > 1, r"no signal or column named 'medium'.*There are:.*fast"),
     "a name nearly right": (lambda s: s.fsat > 1, r"did you mean 'fast'"),
+    "a symbol by its code": (lambda s: s.symbol == 3, 's.symbol == "SPY"'),
+    "symbols in order": (lambda s: s.symbol > "SPY", 's.symbol == "SPY"'),
+    "a comparison with text": (lambda s: s.fast > "10", "'10' is no number"),
+    "a comparison with nothing": (lambda s: s.fast == None, "None is no number"),  # noqa: E711
+    "a list": (lambda s: s.fast > [1.0, 2.0], r"\[1\.0, 2\.0\] is no number"),
+    "a column of one's own": (lambda s: s.fast > np.ones(2), "is no number"),
     "a number as result": (lambda s: s.fast - s.slow, r"expected a comparison of columns, such as s\.price > 10"),
     "True as result": (lambda s: True, "gives True; expected a comparison of columns"),
     "nothing as result": (lambda s: None, "gives None; expected a comparison of columns"),
@@ -114,6 +120,7 @@ ALLOWED = {
     "a comparison signal joined": lambda s: s.up & (s.fast > 1),
     "a power and a rest": lambda s: (s.fast**2 % 7 >= 0) & (s.fast // 2 > 1),
     "numbers on the left": lambda s: 1 / s.fast + 2 * s.slow - 1 > 1 - s.price,
+    "numpy's numbers": lambda s: (s.fast > np.float64(1)) & (s.slow < np.array(99)) & np.bool_(True),
     "a band": lambda s: (s.fast > 1) & (s.fast < 100),
 }
 

@@ -220,5 +220,3 @@ def test_fault_60_a_sink_that_raises_is_tried_again_then_cut_off_and_the_others_
     kept = list({alert.id: alert for alert in sink.alerts}.values())
     assert kept == list(expected)[: len(kept)]
     assert report.undelivered == ({"BadSink": len(expected) - len(kept)} if cut_off else {})
-
-

@@ -27,10 +27,13 @@ quick = settings(max_examples=8, deadline=None, suppress_health_check=list(Healt
 seeds = st.integers(0, 10**6)
 
 
+@pytest.mark.parametrize("strategy", [Everything(), Level(), Level(of="row", every=True)], ids=repr)
 @given(seed=seeds)
 @quick
-def test_no_two_events_of_a_run_have_one_id(seed):
-    ids = [alert.id for alert in observe(Everything().alerts, tape(seed)[:150]).alerts]
+def test_no_two_events_of_a_run_have_one_id(strategy, seed):
+    ticks = tape(seed)[:150] if isinstance(strategy, Everything) else level_tape(seed, 150, 2)
+    ids = [alert.id for alert in observe(strategy.alerts, ticks).alerts]
+    assert ids
     assert len(set(ids)) == len(ids)
 
 

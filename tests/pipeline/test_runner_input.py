@@ -114,5 +114,3 @@ def test_fault_30_drop_counts_the_row_and_sets_it_aside(tmp_path, lateness):
 def test_fault_30_a_quarantine_file_that_cannot_be_opened_stops_the_run_before_it_starts(tmp_path):
     with pytest.raises(SinkError, match="cannot be opened"):
         run(LATE, Above(), late="drop", quarantine=tmp_path)
-
-
