@@ -2,10 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "place_of"]
+
+OURS = {"pipeline", "site-packages", "lib"}
 
 
 def fingerprint(function: Callable[..., Any]) -> str:
@@ -21,6 +24,18 @@ def fingerprint(function: Callable[..., Any]) -> str:
     if not isinstance(code, CodeType):
         return name
     return f"{name}:{hashlib.blake2b(code_text(code).encode(), digest_size=4).hexdigest()}"
+
+
+def place_of(error: BaseException) -> str:
+    """Where in a user's file an error came from, as " (my_rule.py:14)"; nothing if it came from the library alone."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if not OURS & set(path.parts):
+            place = f" ({path.name}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
 
 
 def code_text(code: CodeType) -> str:

@@ -19,6 +19,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from pipeline.errors import BuildError, EngineFault, SnapshotMismatch
+from pipeline.functions import place_of
 from pipeline.stage import StageSnapshot, Stateful
 from pipeline.symbols import SymbolTable
 
@@ -37,7 +38,7 @@ class Fault:
     seq: int
 
     def __str__(self) -> str:
-        return f"{self.owner} raised {type(self.error).__name__} in the rows before {self.seq:,}: {self.error}"
+        return f"{self.owner} raised {type(self.error).__name__} in the rows before {self.seq:,}: {self.error}{place_of(self.error)}"
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,8 @@ def contiguous(name: str, column: NDArray[Any], source: str) -> NDArray[Any]:
     """A column of the tape's type and layout, never changed in value; a slice of one that is so already stays a slice."""
     wanted = COLUMN_TYPES.get(name, column.dtype)
     if column.dtype is not wanted and not np.can_cast(column.dtype, wanted, "safe"):
-        cast = column.astype(wanted) if column.dtype.kind in "iub" and wanted.kind in "if" else None
+        exact = column.dtype.kind in "iub" or (column.dtype.kind == "f" and name != "time" and bool(np.isfinite(column).all()))
+        cast = column.astype(wanted) if exact else None
         if cast is None or not np.array_equal(cast, column):
             raise InputError(f"{source}: column {name} is {column.dtype}; expected {wanted}, or values that fit it exactly")
         column = cast

@@ -67,7 +67,9 @@ Marks = Annotated[NDArray[np.bool_], types.Array(types.boolean, 1, "C")]
 
 SCALARS = {int: types.int64, float: types.float64, bool: types.boolean, type(None): types.void}
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-KEEP_VERSIONS = 3
+KEEP_VERSIONS = 8
+COMPILING: list[str] = []
+"""The kernel that is being compiled now, if any."""
 
 
 def inline(function: Callable[P, R]) -> Callable[P, R]:
@@ -116,12 +118,14 @@ class Kernel(Generic[R]):
         arguments = [numba_type(hint) for name, hint in hints.items() if name != "return"]
         signature = numba_type(hints["return"])(*arguments)
         kept = config.CACHE_DIR
+        COMPILING.append(self.__name__)
         config.CACHE_DIR = cache_folder()
         try:
             on_disk = Path(self.function.__code__.co_filename).is_file()
             self._compiled = numba.njit(signature, cache=on_disk, **OPTIONS)(self.function)
         finally:
             config.CACHE_DIR = kept
+            COMPILING.pop()
         home = sys.modules[self.__module__].__dict__ if self.__module__ in sys.modules else {}
         if home.get(self.__name__) is self:
             home[self.__name__] = self._compiled
@@ -168,6 +172,7 @@ def cache_folder() -> str:
         except OSError:
             continue
         if os.access(folder, os.W_OK):
+            os.utime(folder)
             forget_old_versions(base, keep=folder)
             return str(folder)
     return tempfile.mkdtemp(prefix="rxtape-kernels-")

@@ -16,6 +16,7 @@ from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BuildError, EngineFault, InputError, RxtapeError, SinkError, UnknownName, UsageError
 from pipeline.feed import Feed, recorded
 from pipeline.flow import Tape
+from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
 from pipeline.interruption import Batches, frozen_heap, stop_between_batches
@@ -107,7 +108,7 @@ class Run:
             raise
         except (Exception, SystemExit) as error:
             cause = "" if isinstance(error, RxtapeError) else f"{type(error).__name__}: "
-            raise BuildError(f"strategy {name}: {cause}{error}") from error
+            raise BuildError(f"strategy {name}: {cause}{error}{place_of(error)}") from error
 
     def go(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
         """Run to the end of the feed, deliver everything, and close the sinks; once."""

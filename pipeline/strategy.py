@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Any, ClassVar, dataclass_transform, get_args, get_type_hints
 
+import numpy as np
 from reactivex import Observable
 
 from pipeline.errors import BuildError, ParameterError, UnknownName
@@ -89,6 +90,8 @@ def is_parameter(cls: type, name: str) -> bool:
 
 
 def typed(name: str, value: object, wanted: Any) -> object:
+    if isinstance(value, np.generic):
+        value = value.item()
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     allowed = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)

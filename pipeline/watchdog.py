@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.graph import Graph
+from pipeline.kernels import COMPILING
 
 __all__ = ["LIMIT", "Hang", "Watchdog"]
 
@@ -43,7 +44,7 @@ class Watchdog:
     def look(self) -> None:
         """Compare with the last look: the same batch still under way is older by the time between them."""
         seq, now = self.graph.next_row, self.clock()
-        if not self.busy() or seq != self._seen:
+        if not self.busy() or seq != self._seen or COMPILING:
             self._since, self._seen, self._told = now, seq, False
         elif now - self._since > self.limit and not self._told:
             self._told = True

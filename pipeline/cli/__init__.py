@@ -41,6 +41,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except EngineFault:
             raise
+        except KeyboardInterrupt:
+            ctx.exit(130)
         except RxtapeError as error:
             from pipeline.sinks.console import neutral
 

@@ -13,7 +13,7 @@ from pipeline.errors import BuildError
 from pipeline.functions import fingerprint
 from pipeline.stage import Input, Operator
 from pipeline.state import Arrays, State, full
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, bounds_of
 
 __all__ = ["Buffer", "Memory", "PerTick", "buffer"]
 
@@ -186,7 +186,7 @@ class PerTick(Operator):
         return out
 
 
-def buffer(window_: int | Duration) -> Buffer:
+def buffer(window: int | Duration) -> Buffer:
     """Any function of a window: `buffer(10).apply(np.median)`, `buffer("5m").apply(f)`.
 
     The function gets the last n prices of the symbol (nan before n), or those in (t - width, t]. It is called when the
@@ -196,4 +196,4 @@ def buffer(window_: int | Duration) -> Buffer:
     >>> values_of(buffer(2).apply(np.ptp), price=[1.0, 4.0, 2.0])
     [nan, 3.0, 2.0]
     """
-    return Buffer(window(window_))
+    return Buffer(bounds_of(window))

@@ -12,7 +12,7 @@ from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matri
 from pipeline.operators.extremes import put_newest
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.slots import Slots
 
 __all__ = ["RollingBeta", "RollingCorr", "RollingCov", "rolling_beta", "rolling_corr", "rolling_cov"]
@@ -174,7 +174,7 @@ class RollingBeta(RollingCov):
     what: ClassVar[int] = BETA
 
 
-def rolling_cov(other: Any, window_: int | Duration, ddof: int = 1) -> Any:
+def rolling_cov(other: Any, window: int | Duration, ddof: int = 1) -> Any:
     """Covariance of a signal with `other`, a signal of the same tape, over n rows or (t - width, t].
 
     A pair is taken at each fresh row of the first on which neither is nan. nan before n pairs, or below two.
@@ -184,10 +184,10 @@ def rolling_cov(other: Any, window_: int | Duration, ddof: int = 1) -> Any:
     >>> values_of(lambda t: t.pipe(column("price"), rolling_cov(t.pipe(column("size")), 2)), price=[1.0, 3.0], size=[1.0, 5.0])
     [nan, 4.0]
     """
-    return lambda source: source.with_other(other, RollingCov(window(window_), ddof))
+    return lambda source: source.with_other(other, RollingCov(bounds_of(window), ddof))
 
 
-def rolling_corr(other: Any, window_: int | Duration) -> Any:
+def rolling_corr(other: Any, window: int | Duration) -> Any:
     """Pearson's correlation of a signal with `other` over the window, from -1 to 1; nan where either stands still.
 
     >>> from pipeline.checks import values_of
@@ -195,10 +195,10 @@ def rolling_corr(other: Any, window_: int | Duration) -> Any:
     >>> values_of(lambda t: t.pipe(column("price"), rolling_corr(t.pipe(column("size")), 2)), price=[1.0, 3.0], size=[1.0, 5.0])
     [nan, 1.0]
     """
-    return lambda source: source.with_other(other, RollingCorr(window(window_)))
+    return lambda source: source.with_other(other, RollingCorr(bounds_of(window)))
 
 
-def rolling_beta(other: Any, window_: int | Duration) -> Any:
+def rolling_beta(other: Any, window: int | Duration) -> Any:
     """cov(signal, other) / var(other) over the window: the slope of a regression on `other`; nan where it stands still.
 
     >>> from pipeline.checks import values_of
@@ -206,4 +206,4 @@ def rolling_beta(other: Any, window_: int | Duration) -> Any:
     >>> values_of(lambda t: t.pipe(column("price"), rolling_beta(t.pipe(column("size")), 2)), price=[1.0, 3.0], size=[1.0, 5.0])
     [nan, 0.5]
     """
-    return lambda source: source.with_other(other, RollingBeta(window(window_)))
+    return lambda source: source.with_other(other, RollingBeta(bounds_of(window)))

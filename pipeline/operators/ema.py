@@ -11,7 +11,7 @@ from pipeline.errors import ParameterError, UnknownName
 from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
-from pipeline.windows.bounds import window
+from pipeline.windows.bounds import bounds_of
 
 __all__ = ["Ema", "Rsi", "TimeEma", "ema", "rsi"]
 
@@ -159,7 +159,7 @@ def ema(span: int | Duration, seed: Seed = "average") -> Ema | TimeEma:
     """
     if seed not in SEEDS:
         raise UnknownName("seed of ema", seed, SEEDS)
-    bounds = window(span)
+    bounds = bounds_of(span)
     return Ema(bounds.rows, seed) if bounds.rows else TimeEma(bounds.width_ns)
 
 

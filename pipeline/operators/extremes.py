@@ -12,7 +12,7 @@ from pipeline.durations import Duration
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matrix, Times, Values1D, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.slots import Slots
 
 __all__ = ["RollingMax", "RollingMin", "rolling_max", "rolling_min"]
@@ -112,7 +112,7 @@ class RollingMin(RollingMax):
     sign: ClassVar[float] = -1.0
 
 
-def rolling_max(window_: int | Duration) -> RollingMax:
+def rolling_max(window: int | Duration) -> RollingMax:
     """Highest price of each symbol's last n trades, or of (t - width, t]; nan before n, or while the window is empty.
 
     With `price` above the value of the row before, this is the Donchian breakout.
@@ -121,14 +121,14 @@ def rolling_max(window_: int | Duration) -> RollingMax:
     >>> values_of(rolling_max("2s"), price=[3.0, 1.0, 2.0], seconds=[0, 1, 2])
     [3.0, 3.0, 2.0]
     """
-    return RollingMax(window(window_))
+    return RollingMax(bounds_of(window))
 
 
-def rolling_min(window_: int | Duration) -> RollingMin:
+def rolling_min(window: int | Duration) -> RollingMin:
     """Lowest price of each symbol's last n trades, or of (t - width, t]; nan before n, or while the window is empty.
 
     >>> from pipeline.checks import values_of
     >>> values_of(rolling_min(2), price=[3.0, 1.0, 2.0])
     [nan, 1.0, 1.0]
     """
-    return RollingMin(window(window_))
+    return RollingMin(bounds_of(window))

@@ -16,7 +16,7 @@ from pipeline.durations import Duration
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.slots import Slots
 
 __all__ = ["LogReturn", "PriceChange", "log_return", "price_change"]
@@ -102,7 +102,7 @@ def price_change(over: int | Duration) -> PriceChange:
     >>> values_of(price_change("1m"), price=[100.0, 101.0, 103.02], seconds=[0, 60, 121])
     [nan, 0.01, 0.02]
     """
-    return PriceChange(window(over))
+    return PriceChange(bounds_of(over))
 
 
 def log_return(over: int | Duration = 1) -> LogReturn:
@@ -114,4 +114,4 @@ def log_return(over: int | Duration = 1) -> LogReturn:
     >>> values_of(log_return(), price=[100.0, 100.0, 110.0])
     [nan, 0.0, 0.0953]
     """
-    return LogReturn(window(over))
+    return LogReturn(bounds_of(over))

@@ -19,7 +19,7 @@ from pipeline.operators.extremes import put_newest
 from pipeline.operators.sums import moving_average
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.slots import Slots
 
 __all__ = ["Bands", "RollingStd", "ZScore", "bollinger", "rolling_std", "zscore"]
@@ -162,7 +162,7 @@ class Bands(NamedTuple):
     upper: Any
 
 
-def rolling_std(window_: int | Duration, ddof: int = 1) -> RollingStd:
+def rolling_std(window: int | Duration, ddof: int = 1) -> RollingStd:
     """Standard deviation of the price over a symbol's last n trades, or over (t - width, t], in quote currency.
 
     `ddof=1` is the sample's (divided by n - 1), 0 the population's. nan before n trades, or while a time window holds
@@ -172,20 +172,20 @@ def rolling_std(window_: int | Duration, ddof: int = 1) -> RollingStd:
     >>> values_of(rolling_std(2), price=[1.0, 3.0, 3.0])
     [nan, 1.4142, 0.0]
     """
-    return RollingStd(window(window_), ddof)
+    return RollingStd(bounds_of(window), ddof)
 
 
-def zscore(window_: int | Duration, ddof: int = 1) -> ZScore:
+def zscore(window: int | Duration, ddof: int = 1) -> ZScore:
     """(last - mean) / standard deviation of the window, the last value included; nan where the deviation is 0.
 
     >>> from pipeline.checks import values_of
     >>> values_of(zscore(3), price=[1.0, 2.0, 3.0, 9.0])
     [nan, nan, 1.0, 1.1446]
     """
-    return ZScore(window(window_), ddof)
+    return ZScore(bounds_of(window), ddof)
 
 
-def bollinger(window_: int | Duration = 20, width: float = 2.0) -> Callable[[Any], Bands]:
+def bollinger(window: int | Duration = 20, width: float = 2.0) -> Callable[[Any], Bands]:
     """Bollinger bands: moving average, and `width` population standard deviations below and above it.
 
     Gives `lower`, `middle` and `upper` as signals. Population deviation (ddof 0), as Bollinger defines them.
@@ -196,8 +196,8 @@ def bollinger(window_: int | Duration = 20, width: float = 2.0) -> Callable[[Any
     """
 
     def bands(source: Any) -> Bands:
-        middle = source.pipe(moving_average(window_))
-        reach = source.pipe(rolling_std(window_, ddof=0)) * width
+        middle = source.pipe(moving_average(window))
+        reach = source.pipe(rolling_std(window, ddof=0)) * width
         return Bands(middle - reach, middle, middle + reach)
 
     return bands

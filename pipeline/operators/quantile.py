@@ -14,7 +14,7 @@ from pipeline.errors import ParameterError
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Times, Values1D, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.slots import Slots
 
 __all__ = ["RollingQuantile", "rolling_median", "rolling_quantile"]
@@ -193,7 +193,7 @@ class RollingQuantile(Operator):
         return out
 
 
-def rolling_quantile(window_: int | Duration, q: float) -> RollingQuantile:
+def rolling_quantile(window: int | Duration, q: float) -> RollingQuantile:
     """The q-quantile of the price over a symbol's last n trades or over (t - width, t], linear between ranks as in numpy.
 
     nan before n trades, or while a time window is empty. ParameterError for q outside 0 to 1.
@@ -202,14 +202,14 @@ def rolling_quantile(window_: int | Duration, q: float) -> RollingQuantile:
     >>> values_of(rolling_quantile(3, 0.25), price=[1.0, 5.0, 2.0])
     [nan, nan, 1.5]
     """
-    return RollingQuantile(window(window_), float(q))
+    return RollingQuantile(bounds_of(window), float(q))
 
 
-def rolling_median(window_: int | Duration) -> RollingQuantile:
+def rolling_median(window: int | Duration) -> RollingQuantile:
     """The median of the price over a symbol's last n trades or over (t - width, t].
 
     >>> from pipeline.checks import values_of
     >>> values_of(rolling_median("10s"), price=[1.0, 5.0, 2.0])
     [1.0, 3.0, 2.0]
     """
-    return RollingQuantile(window(window_), 0.5)
+    return RollingQuantile(bounds_of(window), 0.5)

@@ -16,7 +16,7 @@ from pipeline.durations import SECOND, Duration
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, fma, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
-from pipeline.windows.bounds import Window, width_of, window
+from pipeline.windows.bounds import Window, bounds_of, width_of
 from pipeline.windows.slots import Slots
 
 __all__ = ["MovingAverage", "RollingSum", "TickCount", "TradeRate", "moving_average", "rolling_sum", "tick_count", "trade_rate", "volume"]
@@ -214,7 +214,7 @@ class TradeRate(TickCount):
         return counted
 
 
-def moving_average(window_: int | Duration) -> MovingAverage:
+def moving_average(window: int | Duration) -> MovingAverage:
     """Mean price of the last n trades of each symbol, or of those in (t - width, t], in quote currency.
 
     On a signal, the mean of its values. nan before n trades, or while a time window is empty. Raises ParameterError
@@ -224,10 +224,10 @@ def moving_average(window_: int | Duration) -> MovingAverage:
     >>> values_of(moving_average(2), price=[10.0, 11.0, 13.0])
     [nan, 10.5, 12.0]
     """
-    return MovingAverage(window(window_))
+    return MovingAverage(bounds_of(window))
 
 
-def rolling_sum(window_: int | Duration) -> RollingSum:
+def rolling_sum(window: int | Duration) -> RollingSum:
     """Sum of the last n values of each symbol, or of those in (t - width, t].
 
     nan before n values; 0 while a time window is empty. On a tape it sums prices; `column("size")` or any signal
@@ -237,17 +237,17 @@ def rolling_sum(window_: int | Duration) -> RollingSum:
     >>> values_of(rolling_sum("2s"), price=[1.0, 2.0, 4.0], seconds=[0, 1, 2])
     [1.0, 3.0, 6.0]
     """
-    return RollingSum(window(window_))
+    return RollingSum(bounds_of(window))
 
 
-def volume(window_: int | Duration) -> RollingSum:
+def volume(window: int | Duration) -> RollingSum:
     """Traded size of each symbol over (t - width, t], or over its last n trades, in base units; 0 if nothing traded.
 
     >>> from pipeline.checks import values_of
     >>> values_of(volume("1m"), price=[10.0, 10.0], size=[3.0, 4.0], seconds=[0, 30])
     [3.0, 7.0]
     """
-    return RollingSum(window(window_), "size")
+    return RollingSum(bounds_of(window), "size")
 
 
 def tick_count(over: Duration) -> TickCount:

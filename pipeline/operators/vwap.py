@@ -11,7 +11,7 @@ from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times
 from pipeline.operators.sums import ERROR, NEVER, SUM, TOTAL, put_in, sums_over_rows, take_out
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
-from pipeline.windows.bounds import Window, window
+from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.sessions import Session
 from pipeline.windows.slots import Slots
 
@@ -130,4 +130,4 @@ def vwap(over: int | Duration | Session) -> Vwap | SessionVwap:
     >>> values_of(vwap("1m"), price=[10.0, 20.0], size=[3.0, 1.0])
     [10.0, 12.5]
     """
-    return SessionVwap(over) if isinstance(over, Session) else Vwap(window(over))
+    return SessionVwap(over) if isinstance(over, Session) else Vwap(bounds_of(over))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipeline.durations import Duration, format_duration, nanoseconds
 from pipeline.errors import ParameterError
 
-__all__ = ["Window", "width_of", "window"]
+__all__ = ["Window", "bounds_of", "width_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Window:
         return repr(self.rows) if self.rows else repr(format_duration(self.width_ns))
 
 
-def window(bounds: int | Duration) -> Window:
+def bounds_of(bounds: int | Duration) -> Window:
     """The window of a number of rows or a length of time.
 
-    >>> window("60s") == window("1m"), window(10)
+    >>> bounds_of("60s") == bounds_of("1m"), bounds_of(10)
     (True, 10)
     """
     if isinstance(bounds, bool) or (isinstance(bounds, int) and bounds < 1):

@@ -192,7 +192,7 @@ def test_fault_56_the_row_of_a_refused_symbol_ends_the_tape_and_the_rows_before_
 
 
 def test_columns_of_odd_types_and_layouts_become_those_of_the_tape():
-    codes, sides = np.array([1, 2, 1, 2], np.int64), np.ones(4)
+    codes, sides = np.array([1, 2, 1, 2], np.int64), np.array([1, -1, 0, 1])
     part = raw(price=np.array([10, 11, 12, 13]), symbol=codes, size=np.arange(8.0)[::2], side=sides, trade_id=np.arange(4))
     tape, fault = taken(Ingest(SymbolTable()), part)
     assert fault is None
