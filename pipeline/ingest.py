@@ -90,9 +90,10 @@ class Ingest:
 
     def accept(self, raw: RawRows) -> Iterator[Ticks]:
         """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
+        rows = len(raw)
         for name, column in raw.columns.items():
-            if len(column) != len(raw):
-                raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {len(raw)}")
+            if len(column) != rows:
+                raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {rows}")
         codes, count, fault = self._codes(raw)
         for start in range(0, count, BATCH_ROWS):
             columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count))

@@ -15,7 +15,7 @@ __all__ = ["MEMORY_COLUMNS", "every_row", "rule_rows"]
 
 INACTIVE, PENDING, COOLING, ACTIVE = 0, 1, 2, 3
 STATE, DUE, COOLED, HOLD_NEXT, HOLD_PREVIOUS, COOL_NEXT, COOL_PREVIOUS, LAST_ROW, TIED_TIME, TIED_ROWS = range(10)
-"""Columns of a symbol's memory. LAST_ROW: its last known row of this batch while it waits, -1 if before.
+"""Columns of a symbol's memory. LAST_ROW: one more than its last known row of this batch while it waits, 0 if before.
 TIED_*: its newest time, and how many rows it has of that time."""
 MEMORY_COLUMNS = 10
 HOLD, COOL, BUSY, TOUCHED, EVENTS = 0, 2, 4, 5, 6
@@ -95,11 +95,11 @@ def meet_deadlines(memory, lists, events, until, cooldown):  # type: ignore[no-u
             if memory[held, COOLED] > hold_due:
                 memory[held, STATE] = COOLING
             else:
-                raise_alert(memory, lists, events, hold_due, held, cooldown, memory[held, LAST_ROW], -1)
+                raise_alert(memory, lists, events, hold_due, held, cooldown, memory[held, LAST_ROW] - 1, -1)
         else:
             unlink(memory, lists, COOL, cooled)
             if memory[cooled, STATE] == COOLING:
-                raise_alert(memory, lists, events, cool_due, cooled, cooldown, memory[cooled, LAST_ROW], -1)
+                raise_alert(memory, lists, events, cool_due, cooled, cooldown, memory[cooled, LAST_ROW] - 1, -1)
 
 
 @inline
@@ -175,10 +175,10 @@ def rule_rows(
             lists[BUSY] -= 1
             continue
         if known[i]:
-            if memory[k, LAST_ROW] < 0:
+            if memory[k, LAST_ROW] == 0:
                 touched[lists[TOUCHED]] = k
                 lists[TOUCHED] += 1
-            memory[k, LAST_ROW] = i
+            memory[k, LAST_ROW] = i + 1
     meet_deadlines(memory, lists, events, until, cooldown)
     if time.shape[0]:
         count_ties(time, symbol, memory)

@@ -15,9 +15,9 @@ from pipeline.errors import BuildError, ParameterError, UnknownName
 from pipeline.functions import fingerprint
 from pipeline.graph import Stream
 from pipeline.probe import Rows, check_condition
-from pipeline.rule_machine import BUSY, COOLED, EVENTS, LAST_ROW, MEMORY_COLUMNS, TIED_TIME, TOUCHED
+from pipeline.rule_machine import BUSY, EVENTS, LAST_ROW, MEMORY_COLUMNS, TOUCHED
 from pipeline.stage import Stateful
-from pipeline.state import State, full, zeros
+from pipeline.state import State, zeros
 from pipeline.ticks import Kind
 from pipeline.values import evaluate
 
@@ -25,7 +25,6 @@ __all__ = ["AlertStream", "alert_when"]
 
 Condition = Callable[[Any], Any]
 SEVERITIES = ("info", "warning", "critical")
-LONG_AGO = -(1 << 62)
 NOTHING = np.empty(0, np.bool_)
 
 
@@ -41,9 +40,7 @@ class Rule(Stateful):
     def blank(self, symbols: int) -> State:
         """Everybody inactive."""
         memory = zeros((symbols, MEMORY_COLUMNS), "i8")
-        memory[:, LAST_ROW] = -1
-        memory[:, TIED_TIME] = memory[:, COOLED] = LONG_AGO
-        return State(symbols, {"lists": zeros(8, "i8")}, memory=memory, saved=full((symbols, len(self.columns)), np.nan))
+        return State(symbols, {"lists": zeros(8, "i8")}, memory=memory, saved=zeros((symbols, len(self.columns))))
 
     @property
     def busy(self) -> bool:
@@ -60,10 +57,10 @@ class Rule(Stateful):
     def save_values(self, columns: list[NDArray[Any]]) -> None:
         """Keep the last values of whoever waits, for a deadline in a later batch."""
         codes = self._touched[: self.state.lists[TOUCHED]]
-        rows = self.state.memory[codes, LAST_ROW]
+        rows = self.state.memory[codes, LAST_ROW] - 1
         for place, column in enumerate(columns):
             self.state.saved[codes, place] = column[rows]
-        self.state.memory[codes, LAST_ROW] = -1
+        self.state.memory[codes, LAST_ROW] = 0
 
 
 class AlertStream(Stream[list[Alert]]):

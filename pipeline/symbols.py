@@ -58,13 +58,14 @@ class SymbolTable:
 
     def codes(self, names: Iterable[str]) -> NDArray[np.int32]:
         """The codes of several symbols."""
-        wanted = list(names)
-        known, first = self._codes, len(self._names)
+        wanted, known = list(names), self._codes
         fresh = [name for name in wanted if name not in known]
-        if len(fresh) > 1 and len(set(fresh)) == len(fresh) and len(known) + len(fresh) <= self.limit and all(map(is_symbol, fresh)):
+        if len(fresh) > 1 and len(set(fresh)) == len(fresh) and len(known) + len(fresh) <= self.limit and are_symbols(fresh):
+            known.update(zip(fresh, range(len(self._names), len(self._names) + len(fresh)), strict=True))
             self._names.extend(fresh)
-            known.update(zip(fresh, range(first, first + len(fresh)), strict=True))
-        return np.array([self.code(name) for name in wanted], dtype=np.int32)
+        elif fresh:
+            return np.array([self.code(name) for name in wanted], dtype=np.int32)
+        return np.array(list(map(known.__getitem__, wanted)), dtype=np.int32)
 
     def name(self, code: int) -> str:
         """The symbol of a code; "" for 0."""
@@ -100,3 +101,14 @@ class SymbolTable:
 def is_symbol(name: object) -> bool:
     """Whether a text can be a symbol."""
     return isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable() and name == name.strip()
+
+
+def are_symbols(names: list[str]) -> bool:
+    """Whether all of them can be symbols, by a pass each of built-in functions."""
+    return (
+        set(map(type, names)) == {str}
+        and all(names)
+        and all(map(str.isprintable, names))
+        and max(map(len, names)) <= MAX_NAME
+        and list(map(str.strip, names)) == names
+    )
