@@ -84,10 +84,11 @@ def ten_strategies(rounds: int) -> Table:
 
 def by_symbols(rounds: int) -> Table:
     """M ticks/s for few and for many symbols, 4 M ticks each: a symbol costs a microsecond once."""
-    speeds = {count: median_speed(make_tape(rows=4_000_000, symbols=count), lambda: [VolumeSpike(move=THETA)], rounds) for count in (10, 1_000, 100_000)}
-    return {f"{count:,}": round(speed, 2) for count, speed in speeds.items()} | {
-        "spread": round(max(speeds.values()) / min(speeds.values()), 2)
-    }
+    speeds: dict[int, float] = {}
+    for count in (10, 1_000, 100_000):
+        speeds[count] = median_speed(make_tape(rows=4_000_000, symbols=count), lambda: [VolumeSpike(move=THETA)], rounds)
+    spread = round(max(speeds.values()) / min(speeds.values()), 2)
+    return {f"{count:,}": round(speed, 2) for count, speed in speeds.items()} | {"spread": spread}
 
 
 def cold_start(rounds: int) -> Table:
@@ -122,7 +123,7 @@ def show(title: str, rows: Table, extra: Table | None = None) -> None:
 
 
 def main() -> None:
-    """Measure, print, and write benchmarks/results/latest.json."""
+    """Measure, print, and write the result as JSON into benchmarks/results/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how many times each is measured (default 5)")
     parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold"], help="one table")
@@ -142,8 +143,9 @@ def main() -> None:
             results[name] = measure()
             show(title, results[name], ratios(results[name]) if name in ("w1", "w2") else None)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(json.dumps(results, indent=2))
-    print(f"\nwritten to {RESULTS / 'latest.json'}", file=sys.stderr)
+    path = RESULTS / (f"{options.only}.json" if options.only else "latest.json")
+    path.write_text(json.dumps(results, indent=2))
+    print(f"\nwritten to {path}", file=sys.stderr)
 
 
 if __name__ == "__main__":
