@@ -149,7 +149,7 @@ class Combination(Stream[Combined]):
         return Signal(self.tape, f"{self.name} | {label}", owner, step, logical)
 
 
-def combine_latest(*, on: Tape | None = None, **signals: Signal) -> Combination:
+def combine_latest(*unnamed: Signal, on: Tape | None = None, **signals: Signal) -> Combination:
     """Signals side by side: `combine_latest(fast=…, slow=…)` for `alert_when`, or for `.apply(f)`.
 
     The rows are those of the tape if any signal is of the tape itself, else of the first signal's derived tape, or of
@@ -163,6 +163,8 @@ def combine_latest(*, on: Tape | None = None, **signals: Signal) -> Combination:
     >>> values_of(ratio, price=[10.0, 30.0])
     [nan, 1.5]
     """
+    if unnamed:
+        raise BuildError("combine_latest: give every signal a name, combine_latest(fast=..., slow=...)")
     base = base_tape(on, signals)
     owner = base.graph.owner or next((signal.owner for signal in signals.values() if signal.owner), None)
     for label, signal in signals.items():

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.alerts import Alert, Alerts
-from pipeline.errors import RxtapeError
+from pipeline.errors import BadRow, RxtapeError
 from pipeline.graph import Fault
 from pipeline.watchdog import Hang
 
@@ -84,6 +84,11 @@ class Report:
         """What the command line returns: 0, 1 something quarantined, 3 incomplete, 130 interrupted."""
         return 130 if self.interrupted else 3 if self.incomplete else 1 if self.quarantined else 0
 
+    @property
+    def bad_rows(self) -> int:
+        """How many rows were no ticks: the run stops at the first."""
+        return int(isinstance(self.incomplete, BadRow))
+
     def count(self, alerts: Iterable[Alert]) -> None:
         """Count alerts by strategy, symbol and event."""
         for alert in alerts:
@@ -100,13 +105,15 @@ class Report:
             rows.append(("batches", f"p50 {self.latency.quantile(0.5):,.0f} us, p99 {self.latency.quantile(0.99):,.0f} us"))
         if self.late_rows:
             rows.append(("late rows", f"{self.late_rows:,}" + (f", {self.dropped_rows:,} of them dropped" if self.dropped_rows else "")))
+        if self.bad_rows:
+            rows.append(("bad rows", f"{self.bad_rows:,}"))
         return rows + self.troubles()
 
     def troubles(self) -> list[tuple[str, str]]:
         """What went wrong, as name and value."""
         rows = [("QUARANTINED", str(fault)) for fault in self.quarantined]
         rows += [("undelivered", f"{count:,} alerts to {sink}") for sink, count in self.undelivered.items()]
-        rows += [("hung", str(hang)) for hang in self.hangs]
+        rows += [("slow", str(hang)) for hang in self.hangs]
         if self.incomplete is not None:
             rows.append(("INCOMPLETE", str(self.incomplete)))
         if self.interrupted:

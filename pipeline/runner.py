@@ -11,11 +11,12 @@ from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
 from pipeline.collector import Collector
+from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BuildError, EngineFault, InputError, RxtapeError, SinkError, UnknownName, UsageError
 from pipeline.feed import Feed, recorded
-from pipeline.flow import Tape
+from pipeline.flow import Signal, Tape
 from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
@@ -101,6 +102,9 @@ class Run:
             with self.graph.owned_by(name):
                 found = strategy.alerts(self.tape)
             for stream in found if isinstance(found, list | tuple) else [found]:
+                if isinstance(stream, Combination | Signal | Tape):
+                    kind = type(stream).__name__
+                    raise BuildError(f"alerts(ticks) returned a {kind}, no alerts; follow combine_latest(...) with .pipe(alert_when(...))")
                 if not isinstance(stream, Observable):
                     raise BuildError(f"alerts(ticks) returned {stream!r:.80}; expected what alert_when gives, or an observable of alerts")
                 self.collector.listen(name, stream)

@@ -20,6 +20,7 @@ from reactivex import operators as ops
 from pipeline import Alert, Kind, Strategy, Tape, Tick
 from pipeline.doors import each_tick
 from pipeline.durations import nanoseconds
+from pipeline.errors import BuildError
 
 __all__ = ["TextbookRx"]
 
@@ -47,6 +48,8 @@ class TextbookRx(Strategy):
 
     def alerts(self, ticks: Tape) -> Observable[Alert]:
         """The alerts of every symbol, each from its own group."""
+        if "price" not in ticks.columns:
+            raise BuildError("textbook_rx reads trades, and this tape has quotes only")
         alerts: Observable[Alert] = ticks.pipe(
             each_tick(),
             ops.filter(lambda tick: tick.kind is Kind.TRADE),

@@ -1,10 +1,13 @@
 """Alerts on the terminal, or as plain lines in a pipe."""
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from pipeline.alerts import CLEARED, Alert
+from pipeline.errors import SinkError
 
 __all__ = ["ConsoleSink", "neutral"]
 
@@ -31,15 +34,25 @@ class ConsoleSink:
 
     def __init__(self, target: str = "", out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
+        if self._out is None:
+            raise SinkError("the console sink has no standard output to write to")
         self._terminal = self._out.isatty()
+        self._gone = False
 
     def write(self, alerts: Sequence[Alert]) -> None:
-        """Print them."""
+        """Print them; to nobody once the reader of a pipe has left, which is no fault."""
+        if self._gone:
+            return
         if self._terminal:
             self._print(alerts)
-        else:
+            return
+        try:
             self._out.write("".join([f"{'  '.join(fields(alert))}\n" for alert in alerts]))
             self._out.flush()
+        except BrokenPipeError:
+            self._gone = True
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
     def _print(self, alerts: Sequence[Alert]) -> None:
         import rich
@@ -54,7 +67,8 @@ class ConsoleSink:
 
     def flush(self) -> None:
         """Hand over what Python still holds."""
-        self._out.flush()
+        if not self._gone:
+            self._out.flush()
 
     def close(self) -> None:
         """Nothing to do: standard output stays open."""

@@ -1,19 +1,23 @@
 """The smallest cases of mistakes that a review found."""
 
+import io
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from pipeline import Strategy, alert_when, combine_latest
+from pipeline.alerts import Alert
 from pipeline.checks import Raises, alerts_of, open_tape, push, rows_of, tape_of, values_of
 from pipeline.doors import each_tick
 from pipeline.errors import BuildError, ParameterError, UsageError
 from pipeline.flow import Tape, where
 from pipeline.graph import Graph
+from pipeline.ingest import RawRows
 from pipeline.operators import age, column, ema, mid, moving_average, of, session_high, trade_rate, volume
 from pipeline.operators.columns import Column
 from pipeline.runner import run
+from pipeline.sinks.console import ConsoleSink
 from pipeline.stage import Operator
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -213,3 +217,52 @@ def test_the_same_alerts_returned_twice_are_refused():
 
     with pytest.raises(BuildError, match="twice"):
         run(tape_of(price=[1.0]), Twice())
+
+
+def test_reader_of_a_pipe_may_leave(tmp_path):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    sink = ConsoleSink(out=Closed())
+    sink.write([Alert("SPY", 1)])
+    sink.write([Alert("SPY", 2)])
+    sink.flush()
+
+
+def test_bad_row_is_counted():
+    rows = {"price": np.array([1.0, np.inf]), "size": np.ones(2), "time": np.array([10**18, 10**18 + 1]), "symbol": np.ones(2, np.int32)}
+    report = run(recorded_rows(rows), Above())
+    assert (report.ticks, report.bad_rows, report.exit_code) == (1, 1, 3)
+    assert "bad rows" in report.summary()
+
+
+def recorded_rows(columns):
+    class Rows:
+        name = "rows"
+
+        def __init__(self):
+            self.columns = frozenset({"seq", "kind", *columns})
+
+        def rows(self):
+            yield RawRows(columns, ("SPY",))
+
+    return Rows()
+
+
+@pytest.mark.parametrize(
+    "what", [lambda ticks: combine_latest(x=ticks.pipe(ema(2))), lambda ticks: ticks.pipe(ema(2)), lambda ticks: ticks]
+)
+def test_strategy_that_forgets_alert_when_is_told_so(what):
+    class Forgets(Strategy):
+        def alerts(self, ticks):
+            return what(ticks)
+
+    with pytest.raises(BuildError, match="alert_when"):
+        run(tape_of(price=[1.0]), Forgets())
+
+
+def test_signals_without_names_are_refused():
+    tape, _ = open_tape(price=[1.0])
+    with pytest.raises(BuildError, match="name"):
+        combine_latest(tape.pipe(ema(2)))
