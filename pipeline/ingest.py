@@ -90,13 +90,15 @@ class Ingest:
 
     def accept(self, raw: RawRows) -> Iterator[Ticks]:
         """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
-        rows = len(raw)
+        rows, typed = len(raw), True
         for name, column in raw.columns.items():
             if len(column) != rows:
                 raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {rows}")
+            if column.dtype is not COLUMN_TYPES.get(name, column.dtype) or not column.flags.c_contiguous:
+                typed = False
         codes, count, fault = self._codes(raw)
         for start in range(0, count, BATCH_ROWS):
-            columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count))
+            columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count), typed)
             if self.lateness_ns and len(columns["time"]):
                 columns = self._reordered(columns)
             if len(columns["time"]):
@@ -139,9 +141,13 @@ class Ingest:
         rows = np.flatnonzero(np.isin(raw.columns["symbol"], list(refused)))
         return (codes, int(rows[0]), refused[int(raw.columns["symbol"][rows[0]])]) if len(rows) else (codes, len(raw), None)
 
-    def _checked(self, raw: RawRows, codes: NDArray[np.int32] | None, start: int, end: int) -> tuple[Columns, Exception | None]:
+    def _checked(
+        self, raw: RawRows, codes: NDArray[np.int32] | None, start: int, end: int, typed: bool
+    ) -> tuple[Columns, Exception | None]:  # fmt: skip
         """Columns of the tape's types with codes, up to the first row that is bad or late, and its fault."""
-        columns = {name: contiguous(name, column[start:end], raw.source) for name, column in raw.columns.items()}
+        columns = {name: column[start:end] for name, column in raw.columns.items()}
+        if not typed:
+            columns = {name: contiguous(name, column, raw.source) for name, column in columns.items()}
         fault: Exception | None = None
         if codes is not None:
             columns, fault = known_places(columns, raw, start)
