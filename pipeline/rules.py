@@ -24,6 +24,7 @@ from pipeline.values import evaluate
 __all__ = ["AlertStream", "alert_when"]
 
 Condition = Callable[[Any], Any]
+QUOTE = int(Kind.QUOTE)
 SEVERITIES = ("info", "warning", "critical")
 NOTHING = np.empty(0, np.bool_)
 
@@ -181,7 +182,7 @@ class AlertStream(Stream[list[Alert]]):
         for name in signals:
             fresh |= combined.fresh(name)[hits]
         if len(signals) < len(self.used) or not signals:
-            fresh |= combined.rows.columns["kind"][hits] <= Kind.QUOTE
+            fresh |= combined.rows.columns["kind"][hits] <= QUOTE
         return fresh
 
     def _column(self, combined: Combined, name: str) -> NDArray[Any]:

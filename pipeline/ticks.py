@@ -30,6 +30,8 @@ class Kind(IntEnum):
     """No symbol: time has passed."""
 
 
+TRADE, QUOTE = int(Kind.TRADE), int(Kind.QUOTE)  # numpy compares with an int ten times as fast as with an enum
+
 COLUMN_TYPES: dict[str, np.dtype[Any]] = {
     "seq": np.dtype("i8"),
     "time": np.dtype("i8"),
@@ -169,14 +171,14 @@ class Ticks:
         if known is None:
             kinds = self.columns["kind"]
             plain = self.counted is None and len(kinds) <= len(YES) and not np.count_nonzero(kinds)
-            known = self._trades = YES[: len(kinds)] if plain else self._counting(kinds == Kind.TRADE)
+            known = self._trades = YES[: len(kinds)] if plain else self._counting(kinds == TRADE)
         return known
 
     @property
     def quotes(self) -> NDArray[np.bool_]:
         """Which rows are quotes and count."""
         if self._quotes is None:
-            self._quotes = self._counting(self.columns["kind"] == Kind.QUOTE)
+            self._quotes = self._counting(self.columns["kind"] == QUOTE)
         return self._quotes
 
     def _counting(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
