@@ -13,7 +13,7 @@ from pipeline.operators.extremes import put_newest
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
 from pipeline.windows.bounds import Window, bounds_of
-from pipeline.windows.slots import Slots
+from pipeline.windows.slots import Slots, new_slot
 
 __all__ = ["RollingBeta", "RollingCorr", "RollingCov", "rolling_beta", "rolling_corr", "rolling_cov"]
 
@@ -104,16 +104,11 @@ def window_products(
             head += 1
         k = symbol[i]
         if fresh[i]:
-            slot = tail
+            slot = new_slot(at, k, rows, tail, mask, time[i], slot_time, slot_symbol)
             if rows == 0:
-                slot_time[tail & mask] = time[i]
-                slot_symbol[tail & mask] = symbol[i]
                 tail += 1
-            else:
-                slot = np.int64(k) * rows + at[k, 1]
-                at[k, 1] = 0 if at[k, 1] + 1 == rows else at[k, 1] + 1
-                if at[k, 0] == rows:
-                    take_oldest_pair(at, fronts, stack, k, mask, pair, sums, previous, following)
+            elif at[k, 0] == rows:
+                take_oldest_pair(at, fronts, stack, k, mask, pair, sums, previous, following)
             pair[slot & mask, 0], pair[slot & mask, 1] = x[i], y[i]
             put_newest(at, k, slot, mask, previous, following)
             put_pair(stack, k, x[i], y[i])

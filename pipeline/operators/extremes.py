@@ -13,7 +13,7 @@ from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matri
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.bounds import Window, bounds_of
-from pipeline.windows.slots import Slots
+from pipeline.windows.slots import Slots, new_slot
 
 __all__ = ["RollingMax", "RollingMin", "rolling_max", "rolling_min"]
 
@@ -60,16 +60,11 @@ def window_extremes(
             head += 1
         k = symbol[i]
         if fresh[i]:
-            slot = tail
+            slot = new_slot(at, k, rows, tail, mask, time[i], slot_time, slot_symbol)
             if rows == 0:
-                slot_time[tail & mask] = time[i]
-                slot_symbol[tail & mask] = symbol[i]
                 tail += 1
-            else:
-                slot = np.int64(k) * rows + at[k, 1]
-                at[k, 1] = 0 if at[k, 1] + 1 == rows else at[k, 1] + 1
-                if at[k, 0] == rows:
-                    take_oldest(at, fronts, backs, k, mask, value, best, previous, following)
+            elif at[k, 0] == rows:
+                take_oldest(at, fronts, backs, k, mask, value, best, previous, following)
             value[slot & mask] = sign * x[i]
             put_newest(at, k, slot, mask, previous, following)
             backs[k, 0] = max(backs[k, 0], sign * x[i])

@@ -20,7 +20,7 @@ from pipeline.operators.sums import moving_average
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
 from pipeline.windows.bounds import Window, bounds_of
-from pipeline.windows.slots import Slots
+from pipeline.windows.slots import Slots, new_slot
 
 __all__ = ["Bands", "RollingStd", "ZScore", "bollinger", "rolling_std", "zscore"]
 
@@ -94,16 +94,11 @@ def window_moments(
             head += 1
         k = symbol[i]
         if fresh[i]:
-            slot = tail
+            slot = new_slot(at, k, rows, tail, mask, time[i], slot_time, slot_symbol)
             if rows == 0:
-                slot_time[tail & mask] = time[i]
-                slot_symbol[tail & mask] = symbol[i]
                 tail += 1
-            else:
-                slot = np.int64(k) * rows + at[k, 1]
-                at[k, 1] = 0 if at[k, 1] + 1 == rows else at[k, 1] + 1
-                if at[k, 0] == rows:
-                    take_oldest_moment(at, fronts, stack, k, mask, value, moments, previous, following)
+            elif at[k, 0] == rows:
+                take_oldest_moment(at, fronts, stack, k, mask, value, moments, previous, following)
             value[slot & mask] = x[i]
             put_newest(at, k, slot, mask, previous, following)
             put_moment(stack, k, x[i])

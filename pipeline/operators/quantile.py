@@ -15,7 +15,7 @@ from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Times
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.bounds import Window, bounds_of
-from pipeline.windows.slots import Slots
+from pipeline.windows.slots import Slots, new_slot
 
 __all__ = ["RollingQuantile", "rolling_median", "rolling_quantile"]
 
@@ -139,17 +139,12 @@ def window_quantiles(
             head += 1
         k = symbol[i]
         if fresh[i]:
-            slot = tail
+            slot = new_slot(at, k, rows, tail, mask, time[i], slot_time, slot_symbol)
             if rows == 0:
-                slot_time[tail & mask] = time[i]
-                slot_symbol[tail & mask] = symbol[i]
                 tail += 1
-            else:
-                slot = np.int64(k) * rows + at[k, 1]
-                at[k, 1] = 0 if at[k, 1] + 1 == rows else at[k, 1] + 1
-                if at[k, 0] == rows:
-                    remove(tree, roots, path, k, slot, mask, value)
-                    at[k, 0] -= 1
+            elif at[k, 0] == rows:
+                remove(tree, roots, path, k, slot, mask, value)
+                at[k, 0] -= 1
             value[slot & mask] = x[i]
             insert(tree, roots, path, k, slot, mask, value)
             at[k, 0] += 1

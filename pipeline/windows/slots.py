@@ -10,12 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels import inline
 from pipeline.state import Array, Arrays
 from pipeline.windows.bounds import Window
 
-__all__ = ["Slots"]
+__all__ = ["Slots", "new_slot"]
 
 FIRST_CAPACITY = 64
+
+
+@inline
+def new_slot(at, k, rows, tail, mask, time, slot_time, slot_symbol):  # type: ignore[no-untyped-def]
+    """The id of the slot that a symbol's new row takes: the next of the ring, or (count windows) of the symbol's own."""
+    if rows == 0:
+        slot_time[tail & mask] = time
+        slot_symbol[tail & mask] = k
+        return tail
+    place = at[k, 1]
+    at[k, 1] = 0 if place + 1 == rows else place + 1
+    return np.int64(k) * rows + place
 
 
 class Slots:
