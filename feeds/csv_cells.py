@@ -62,10 +62,6 @@ class Layout:
         """Whether trades and quotes can stand in one file; a row without a price is then a quote."""
         return "price" in self.places and not self.places.keys().isdisjoint(("bid", "ask"))
 
-    def name_of(self, column: str) -> str:
-        """What the file calls a column of the tape."""
-        return self.names[self.places[column]]
-
 
 class Reader:
     """Reads lines one by one; `newest` is the largest time so far."""

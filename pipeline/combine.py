@@ -167,9 +167,6 @@ def combine_latest(*unnamed: Signal, on: Tape | None = None, **signals: Signal) 
         raise BuildError("combine_latest: give every signal a name, combine_latest(fast=..., slow=...)")
     base = base_tape(on, signals)
     owner = base.graph.owner or next((signal.owner for signal in signals.values() if signal.owner), None)
-    for label, signal in signals.items():
-        if signal.owner not in (None, owner):
-            raise BuildError(f"combine_latest: {label} belongs to the strategy {signal.owner}; {owner} has to make its own from the tape")
     return Combination(base, signals, f"{owner or 'shared'}: combine_latest({', '.join(signals)})", owner)
 
 

@@ -128,6 +128,7 @@ class Signal(Stream[Values], Arithmetic):
 
     def fill(self) -> "Signal":
         """Say that the values themselves are read. A column that only operators read, at its fresh rows, is never filled in."""
+        self.check_owner()
         self.filled = True
         return self
 
@@ -246,10 +247,8 @@ def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[],
 
 def owner_of(source: Stream[Any], made: object) -> str | None:
     """Whose the stage of an operator or derivation on a stream is; None: the engine's."""
-    graph = source.graph
-    if source.owner is not None and graph.owner not in (None, source.owner):
-        raise BuildError(f"{source.name:.120} belongs to the strategy {source.owner}; {graph.owner} has to make its own from the tape")
-    return source.owner or (None if is_ours(made) else graph.owner)
+    source.check_owner()
+    return source.owner or (None if is_ours(made) else source.graph.owner)
 
 
 def derive(source: Stream[Any], derivation: Derivation, read: Callable[[], tuple[Ticks, Flags]], shift: int) -> Tape:

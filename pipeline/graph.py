@@ -204,6 +204,11 @@ class Stream(Observable[T], Generic[T]):
     def _detach(self, edge: tuple[abc.ObserverBase[T], str | None]) -> None:
         self.observers = tuple(known for known in self.observers if known is not edge)
 
+    def check_owner(self) -> None:
+        """Refuse to build on a stream of another strategy: it would stand still if that one were cut off."""
+        if self.owner is not None and self.graph.owner not in (None, self.owner):
+            raise BuildError(f"{self.name:.120} belongs to the strategy {self.owner}; {self.graph.owner} has to make its own from the tape")
+
     def emit(self, item: T) -> None:
         """Hand an item to every Rx observer whose owner is not quarantined."""
         graph = self.graph

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError, TooManySymbols
 
-__all__ = ["NO_SYMBOL", "SymbolTable", "is_symbol"]
+__all__ = ["SymbolTable", "is_symbol"]
 
-NO_SYMBOL = 0
 MAX_SYMBOLS = 1_000_000
 MAX_NAME = 256
 

@@ -132,7 +132,6 @@ class RollingCov(Operator):
     ddof: int = 1
     what: ClassVar[int] = COV
     shared: ClassVar[bool] = True
-    inputs: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if self.ddof not in (0, 1) or self.window.rows == 1:

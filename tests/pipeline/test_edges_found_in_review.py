@@ -162,7 +162,18 @@ def test_age_reads_the_clock_and_not_a_column_of_the_users():
     assert ages == [0.5, 1.5]
 
 
-def test_signal_of_another_strategy_is_refused():
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, ticks: combine_latest(x=x),
+        lambda x, ticks: combine_latest(x=x.apply(np.abs)),
+        lambda x, ticks: combine_latest(x=x + ticks.pipe(column("price"))),
+        lambda x, ticks: combine_latest(x=ticks.pipe(column("price")) - x),
+        lambda x, ticks: combine_latest(x=x.pipe(ema(2))),
+    ],
+    ids=["combined", "applied", "added", "subtracted", "averaged"],
+)
+def test_signal_of_another_strategy_is_refused(use):
     kept = []
 
     class Gives(Strategy):
@@ -172,7 +183,7 @@ def test_signal_of_another_strategy_is_refused():
 
     class Takes(Strategy):
         def alerts(self, ticks):
-            return combine_latest(x=kept[0]).pipe(alert_when(lambda s: s.x > 0))
+            return use(kept[0], ticks).pipe(alert_when(lambda s: s.x > 0))
 
     with pytest.raises(BuildError, match="belongs to the strategy gives"):
         run(tape_of(price=[1.0]), Gives(), Takes())
