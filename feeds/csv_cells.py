@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadRow
-from pipeline.ingest import YEAR_2000, YEAR_2100
+from pipeline.row_checks import YEAR_2000, YEAR_2100
 from pipeline.symbols import MAX_NAME
 from pipeline.ticks import COLUMN_TYPES, Kind
 

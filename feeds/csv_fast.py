@@ -8,7 +8,7 @@ import pyarrow.csv as arrow
 from numpy.typing import NDArray
 
 from feeds.csv_cells import FARTHEST_NS, SIDES, UNITS, Layout, good_symbol
-from pipeline.ingest import YEAR_2000, YEAR_2100
+from pipeline.row_checks import YEAR_2000, YEAR_2100
 from pipeline.ticks import Kind
 
 __all__ = ["Columns", "fast_columns"]

@@ -97,7 +97,7 @@ def read_block(block: bytes, layout: Layout, line: int, newest: int) -> tuple[Ra
     found = fast_columns(block, layout, newest)
     if found is not None:
         columns, names = found
-        return RawRows(columns, names, layout.source, range(line, line + len(columns["time"])).__getitem__), None
+        return RawRows(columns, names, layout.source, lambda row: (layout.source, line + row)), None
     codes: dict[str, int] = {}
     lines: list[int] = []
     cells: dict[str, list[Any]] = {name: [] for name in (*layout.places, *(("kind",) if layout.mixed else ()))}
@@ -111,7 +111,7 @@ def read_block(block: bytes, layout: Layout, line: int, newest: int) -> tuple[Ra
     except BadRow as error:
         fault = error
     columns = {name: column_of(name, column) for name, column in cells.items()}
-    return RawRows(columns, tuple(codes), layout.source, lines.__getitem__), fault
+    return RawRows(columns, tuple(codes), layout.source, lambda row: (layout.source, lines[row])), fault
 
 
 def one_ahead(source: Iterator[T]) -> Iterator[T]:

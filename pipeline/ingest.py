@@ -6,7 +6,7 @@ lateness = 2s     newest - 2s              newest
  fail, clamp or drop  reach the tape
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,35 +14,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadRow, InputError, LateRow
-from pipeline.kernels import Codes, Flags, Kinds, Times, Values1D, kernel
+from pipeline.kernels import Codes, Kinds, Times, Values1D, kernel
+from pipeline.row_checks import YEAR_2000, YEAR_2100, bad_rows, time_reason
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
 
-__all__ = ["BATCH_ROWS", "Ingest", "Late", "RawRows"]
+__all__ = ["BATCH_ROWS", "Ingest", "Late", "Place", "RawRows"]
 
 BATCH_ROWS = 8192
-YEAR_2000, YEAR_2100 = 946_684_800_000_000_000, 4_102_444_800_000_000_000
 Late = Literal["fail", "clamp", "drop"]
 Columns = dict[str, NDArray[Any]]
+Place = tuple[str, int]
 TRADES = np.full(BATCH_ROWS, Kind.TRADE, np.int8)
 QUOTES = np.full(BATCH_ROWS, Kind.QUOTE, np.int8)
 TRADES.setflags(write=False)
 QUOTES.setflags(write=False)
-PRICES = ("price", "bid", "ask")
-SIZES = ("size", "bid_size", "ask_size")
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """Rows as a feed gives them: `columns` with `time` (ns) and `symbol` (1-based place in `names`, 0: none)."""
+    """Rows as a feed gives them: `columns` with `time` (ns) and `symbol` (1-based place in `names`, 0: none).
+
+    `place_of` tells the source and line of a row. `refused` are rows that the feed could not read: each with the number
+    of rows here that come before it.
+    """
 
     columns: Columns
     names: tuple[str, ...]
     source: str = "memory"
-    line_of: Callable[[int], int] = lambda row: row
+    place_of: Callable[[int], Place] | None = None
+    refused: Sequence[tuple[int, BadRow]] = ()
 
     def __len__(self) -> int:
         return len(self.columns["time"])
+
+    def place(self, row: int) -> Place:
+        """Source and line of a row."""
+        return self.place_of(row) if self.place_of is not None else (self.source, row)
 
 
 @kernel
@@ -65,22 +73,18 @@ def plain_trades(time: Times, symbol: Codes, kind: Kinds, price: Values1D, size:
     return bad == 0 and time[-1] < latest
 
 
-@kernel
-def first_bad_time(time: Times, symbol: Codes, heartbeat: Flags, earliest: int, latest: int) -> int:
-    for i in range(time.shape[0]):
-        if time[i] < earliest or time[i] >= latest or (symbol[i] > 0) == heartbeat[i]:
-            return i
-    return -1
-
-
 @dataclass
 class Ingest:
-    """The gate to the tape. `accept` gives batches; a bad row ends it after the rows before it have been given."""
+    """The gate to the tape. `accept` gives batches.
+
+    A bad row ends it after the rows before it have been given; with `on_bad` it is told there and left out instead.
+    """
 
     symbols: SymbolTable
     late: Late = "fail"
     lateness_ns: int = 0
     on_drop: Callable[[dict[str, Any]], None] = lambda row: None
+    on_bad: Callable[[BadRow], None] | None = None
     rows: int = 0
     late_rows: int = 0
     _newest: int = -(1 << 62)
@@ -96,7 +100,7 @@ class Ingest:
                 raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {rows}")
             if column.dtype is not COLUMN_TYPES.get(name, column.dtype) or not column.flags.c_contiguous:
                 typed = False
-        codes, count, fault = self._codes(raw)
+        codes, count, fault = self._up_to_refused(raw, *self._codes(raw))
         for start in range(0, count, BATCH_ROWS):
             columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count), typed)
             if self.lateness_ns and len(columns["time"]):
@@ -116,6 +120,18 @@ class Ingest:
         waiting = by_time(waiting) if waiting else {"time": np.empty(0, np.int64)}
         for start in range(0, len(waiting["time"]), BATCH_ROWS):
             yield self._batch({name: column[start : start + BATCH_ROWS] for name, column in waiting.items()})
+
+    def _up_to_refused(
+        self, raw: RawRows, codes: NDArray[np.int32] | None, count: int, fault: Exception | None
+    ) -> tuple[NDArray[np.int32] | None, int, Exception | None]:  # fmt: skip
+        """How many rows come before the first that the feed refused, and its fault; where bad rows are left out, it is told of each."""
+        for before, bad in raw.refused:
+            if before > count:
+                break
+            if self.on_bad is None:
+                return codes, before, bad
+            self.on_bad(bad)
+        return codes, count, fault
 
     def _codes(self, raw: RawRows) -> tuple[NDArray[np.int32] | None, int, Exception | None]:
         """The code of each name (None where they are the same), how many rows come before a refused symbol, and its fault."""
@@ -160,13 +176,27 @@ class Ingest:
             columns, fault = known_places(columns, raw, start)
         if not len(columns["time"]):
             return columns, fault
-        bad = first_bad(columns)
-        if bad is not None:
-            row, column, reason = bad
-            fault = BadRow(raw.source, raw.line_of(start + row), column, columns[column][row].item(), reason)
-            columns = {name: values[:row] for name, values in columns.items()}
-        late = self._in_order(columns, raw, start)
-        return (late[0], late[1] or fault) if late is not None else (columns, fault)
+        columns, at, bad = self._without_bad(columns, raw, start)
+        late = self._in_order(columns, raw, at)
+        return (late[0], late[1] or bad or fault) if late is not None else (columns, bad or fault)
+
+    def _without_bad(self, columns: Columns, raw: RawRows, start: int) -> tuple[Columns, NDArray[np.int64], Exception | None]:
+        """The rows before the first bad one and its fault, or all that are not bad; and where each stands in the feed's block."""
+        at = np.arange(start, start + len(columns["time"]))
+        found = list(bad_rows(columns))
+        if not found:
+            return columns, at, None
+        bad = np.logical_or.reduce([rows for rows, _, _ in found])
+        keep = ~bad if self.on_bad is not None else np.arange(len(bad)) < np.argmax(bad)
+        fault = None
+        for row in np.flatnonzero(bad).tolist():
+            name, reason = next((name, reason) for rows, name, reason in found if rows[row])
+            value = columns[name][row].item()
+            fault = BadRow(*raw.place(start + row), name, value, time_reason(value) if name == "time" else reason)
+            if self.on_bad is None:
+                break
+            self.on_bad(fault)
+        return {name: values[keep] for name, values in columns.items()}, at[keep], fault if self.on_bad is None else None
 
     def _plain(self, columns: Columns, places: int) -> bool:
         """Whether all rows are good trades in order: then nothing is left to check."""
@@ -179,7 +209,7 @@ class Ingest:
         self._newest = int(time[-1])
         return True
 
-    def _in_order(self, columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None] | None:
+    def _in_order(self, columns: Columns, raw: RawRows, at: NDArray[np.int64]) -> tuple[Columns, Exception | None] | None:
         """None where no row is late; else the columns after the policy, and the fault that ends the feed."""
         time = columns["time"]
         row = first_out_of_order(time, self._newest)
@@ -191,23 +221,23 @@ class Ingest:
         late = time < allowed
         if self.late == "fail" and late.any():
             row = int(np.argmax(late))
-            fault = LateRow(raw.source, raw.line_of(start + row), int(newest_before[row] - time[row]), self.lateness_ns)
+            fault = LateRow(*raw.place(int(at[row])), int(newest_before[row] - time[row]), self.lateness_ns)
             self._newest = int(newest_before[row])
             return {name: values[:row] for name, values in columns.items()}, fault
         self._newest = int(max(newest_before[-1], time[-1]))
         self.late_rows += int(late.sum())
         if self.late == "drop":
             for row in np.flatnonzero(late).tolist():
-                self.on_drop(self._described(columns, raw, row, start, f"{(newest_before[row] - time[row]) / 1e9:.9g} s late"))
+                self.on_drop(self._described(columns, raw.place(int(at[row])), row, f"{(newest_before[row] - time[row]) / 1e9:.9g} s late"))
             return {name: values[~late] for name, values in columns.items()}, None
         if self.late == "clamp":
             columns = {**columns, "time": np.where(late, allowed, time), "event_time": columns.get("event_time", time)}
         return columns, None
 
-    def _described(self, columns: Columns, raw: RawRows, row: int, start: int, reason: str) -> dict[str, Any]:
+    def _described(self, columns: Columns, place: Place, row: int, reason: str) -> dict[str, Any]:
         values = {name: column[row].item() for name, column in columns.items() if name not in ("symbol", "kind")}
         symbol = self.symbols.name(int(columns["symbol"][row]))
-        return {"source": raw.source, "line": raw.line_of(start + row), "reason": reason, "symbol": symbol, **values}
+        return {"source": place[0], "line": place[1], "reason": reason, "symbol": symbol, **values}
 
     def _reordered(self, columns: Columns) -> Columns:
         """The rows that no later row can precede any more; the others wait."""
@@ -243,54 +273,15 @@ def contiguous(name: str, column: NDArray[Any], source: str) -> NDArray[Any]:
 
 
 def known_places(columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None]:
-    """The rows before the first whose symbol is none of the names: kernels index by it, unchecked."""
+    """The rows before the first whose symbol is none of the names: kernels index by it, unchecked. It is the feed's mistake, never skipped."""
     places = columns["symbol"].view(np.uint32)
     if not len(places) or places.max() <= len(raw.names):
         return columns, None
     row = int(np.argmax(places > len(raw.names)))
     place, reason = columns["symbol"][row].item(), f"is no place among the {len(raw.names)} names"
-    return {name: values[:row] for name, values in columns.items()}, BadRow(raw.source, raw.line_of(start + row), "symbol", place, reason)
+    return {name: values[:row] for name, values in columns.items()}, BadRow(*raw.place(start + row), "symbol", place, reason)
 
 
 def by_time(columns: Columns) -> Columns:
     order = np.argsort(columns["time"], kind="stable")
     return {name: column[order] for name, column in columns.items()}
-
-
-def first_bad(columns: Columns) -> tuple[int, str, str] | None:
-    """The first row that is no tick: its place, the column, and the reason."""
-    time, symbol, kind = columns["time"], columns["symbol"], columns["kind"]
-    found: list[tuple[int, str, str]] = []
-    row = first_bad_time(time, symbol, kind == Kind.HEARTBEAT, YEAR_2000, YEAR_2100)
-    if row >= 0:
-        wrong_time = not YEAR_2000 <= time[row] < YEAR_2100
-        found.append((row, "time", time_reason(int(time[row]))) if wrong_time else (row, "symbol", "is missing, or stands on a HEARTBEAT"))
-    for name in (*PRICES, *SIZES):
-        if name in columns:
-            found += bad_number(name, columns[name], kind)
-    found += [
-        (row, "kind", "is no kind of row (0 TRADE, 1 QUOTE, 2 GAP, 3 HEARTBEAT)")
-        for row in np.flatnonzero((kind < 0) | (kind > 3))[:1].tolist()
-    ]
-    return min(found, default=None)
-
-
-def bad_number(name: str, column: NDArray[Any], kind: NDArray[np.int8]) -> list[tuple[int, str, str]]:
-    """A trade's price and size must be finite, a quote's side may be absent (nan); sizes are not below zero."""
-    trade = (kind == Kind.TRADE) & (name in ("price", "size"))
-    wrong = np.isinf(column) | (np.isnan(column) & trade)
-    if name in SIZES:
-        wrong |= column < 0.0
-    row = int(np.argmax(wrong))
-    if not len(column) or not wrong[row]:
-        return []
-    value = column[row]
-    return [(row, name, "is not a number" if np.isnan(value) else "is not finite" if np.isinf(value) else "is below zero")]
-
-
-def time_reason(time: int) -> str:
-    """Why a time is none, with a hint where another unit would make it one."""
-    for unit, scale in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
-        if YEAR_2000 <= time * scale < YEAR_2100:
-            return f"is no time in nanoseconds between 2000 and 2100; it would be one in {unit}: give the unit with --time-unit {unit}"
-    return "is no time in nanoseconds between 2000 and 2100"

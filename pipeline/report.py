@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.alerts import Alert, Alerts
-from pipeline.errors import BadRow, RxtapeError
+from pipeline.errors import RxtapeError
 from pipeline.graph import Fault
 from pipeline.watchdog import Hang
 
@@ -59,6 +59,7 @@ class Report:
     symbols: int = 0
     late_rows: int = 0
     dropped_rows: int = 0
+    bad_rows: int = 0
     seconds: float = 0.0
     alerts: Alerts = field(default_factory=Alerts)
     alerts_by: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -83,11 +84,6 @@ class Report:
     def exit_code(self) -> int:
         """What the command line returns: 0, 1 something quarantined, 3 incomplete, 130 interrupted."""
         return 130 if self.interrupted else 3 if self.incomplete else 1 if self.quarantined else 0
-
-    @property
-    def bad_rows(self) -> int:
-        """How many rows were no ticks: the run stops at the first."""
-        return int(isinstance(self.incomplete, BadRow))
 
     def count(self, alerts: Iterable[Alert]) -> None:
         """Count alerts by strategy, symbol and event."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from reactivex import Observable
@@ -14,7 +14,7 @@ from pipeline.collector import Collector
 from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
-from pipeline.errors import BuildError, EngineFault, InputError, RxtapeError, SinkError, UnknownName, UsageError
+from pipeline.errors import BadRow, BuildError, EngineFault, InputError, RxtapeError, SinkError, UnknownName, UsageError
 from pipeline.feed import Feed, recorded
 from pipeline.flow import Signal, Tape
 from pipeline.functions import place_of
@@ -32,17 +32,28 @@ from pipeline.watchdog import Hang, Watchdog
 
 __all__ = ["Run", "run"]
 
+OnBad = Literal["fail", "skip"]
 LOG = logging.getLogger("rxtape")
 
 
 def run(
-    feed: Feed | Ticks, *strategies: Strategy, sinks: Sequence[Sink | str] = (), late: Late = "fail", lateness: Duration = "0s",
-    max_symbols: int = MAX_SYMBOLS, quarantine: str | Path | None = None, keep_alerts: bool = True, raise_faults: bool = False,
-) -> Report:  # fmt: skip
+    feed: Feed | Ticks,
+    *strategies: Strategy,
+    sinks: Sequence[Sink | str] = (),
+    late: Late = "fail",
+    lateness: Duration = "0s",
+    on_bad: OnBad = "fail",
+    check_first: bool = False,
+    max_symbols: int = MAX_SYMBOLS,
+    quarantine: str | Path | None = None,
+    keep_alerts: bool = True,
+    raise_faults: bool = False,
+) -> Report:
     """Put a feed through strategies, their alerts into sinks (objects, or URLs such as "jsonl:alerts.jsonl").
 
     Rows up to `lateness` late are put in order; later ones end the run ("fail"), are kept at the earliest time allowed
-    ("clamp"), or are set aside in the file `quarantine` ("drop"). `keep_alerts=False` leaves the alerts to the sinks.
+    ("clamp"), or are set aside in the file `quarantine` ("drop"). A bad row ends the run ("fail"), or is set aside there
+    too ("skip"). `check_first` reads the whole feed before anything is judged. `keep_alerts=False` leaves the alerts to the sinks.
     A strategy or sink that raises is cut off and reported, or, with `raise_faults`, its error raised at the end.
 
     Raises UsageError for what cannot work; bad input does not raise, it ends the run with `report.incomplete`.
@@ -57,7 +68,10 @@ def run(
     >>> report.ticks, [(alert.symbol, alert.values["average"]) for alert in report.alerts]
     (2, [('SPY', 10.5)])
     """
-    made = Run(feed, *strategies, late=late, lateness=lateness, max_symbols=max_symbols, quarantine=quarantine, keep_alerts=keep_alerts)
+    made = Run(
+        feed, *strategies, late=late, lateness=lateness, on_bad=on_bad, check_first=check_first, max_symbols=max_symbols,
+        quarantine=quarantine, keep_alerts=keep_alerts,
+    )  # fmt: skip
     report = made.go(sinks)
     if raise_faults and report.quarantined:
         raise report.quarantined[0].error
@@ -68,18 +82,31 @@ class Run:
     """A run that has been built and waits to `go`; `graph.next_row` tells how far it is."""
 
     def __init__(
-        self, feed: Feed | Ticks, *strategies: Strategy, late: Late = "fail", lateness: Duration = "0s", max_symbols: int = MAX_SYMBOLS,
-        quarantine: str | Path | None = None, keep_alerts: bool = True, on_fault: Callable[[Fault], None] | None = None,
-        on_hang: Callable[[Hang], None] | None = None, watchdog: Callable[..., Watchdog] = Watchdog,
-    ) -> None:  # fmt: skip
+        self,
+        feed: Feed | Ticks,
+        *strategies: Strategy,
+        late: Late = "fail",
+        lateness: Duration = "0s",
+        on_bad: OnBad = "fail",
+        check_first: bool = False,
+        max_symbols: int = MAX_SYMBOLS,
+        quarantine: str | Path | None = None,
+        keep_alerts: bool = True,
+        on_fault: Callable[[Fault], None] | None = None,
+        on_hang: Callable[[Hang], None] | None = None,
+        watchdog: Callable[..., Watchdog] = Watchdog,
+    ) -> None:
         if late not in get_args(Late):
             raise UnknownName("policy for late rows", late, get_args(Late))
+        if on_bad not in get_args(OnBad):
+            raise UnknownName("policy for bad rows", on_bad, get_args(OnBad))
         self.feed = feed_of(feed)
         self.report = Report()
         self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
         self._batches = Batches()
         self.graph = Graph(SymbolTable(limit=max_symbols), self._faulted)
-        self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped)
+        self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped, self._left_out if on_bad == "skip" else None)
+        self._check_first = check_first
         columns = self.feed.columns | {"event_time"} if late == "clamp" else self.feed.columns
         self.tape = Tape(self.graph, "tape", frozenset(columns))
         self.collector = Collector(self.graph)
@@ -121,9 +148,12 @@ class Run:
         began = perf_counter()
         try:
             with self._watchdog, stop_between_batches(self._batches), frozen_heap(), np.errstate(all="ignore"):
+                if self._check_first:
+                    self._check_all()
                 self._judge_all()
         except (InputError, SinkError) as error:
             report.incomplete = error
+            report.bad_rows += isinstance(error, BadRow)
         except KeyboardInterrupt:
             self.collector.drop()
             report.interrupted = True
@@ -135,6 +165,15 @@ class Run:
         report.seconds = perf_counter() - began
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
         return report
+
+    def _check_all(self) -> None:
+        """Read the whole feed as the run will, and judge nothing."""
+        ours = self.ingest
+        skip = None if ours.on_bad is None else lambda bad: None
+        gate = Ingest(SymbolTable(limit=self.graph.symbols.limit), ours.late, ours.lateness_ns, on_bad=skip)
+        for raw in self._raw_rows():
+            for _ in gate.accept(raw):
+                pass
 
     def _judge_all(self) -> None:
         try:
@@ -193,6 +232,13 @@ class Run:
 
     def _dropped(self, row: dict[str, Any]) -> None:
         self.report.dropped_rows += 1
+        self._quarantine(row)
+
+    def _left_out(self, bad: BadRow) -> None:
+        self.report.bad_rows += 1
+        self._quarantine({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
+
+    def _quarantine(self, row: dict[str, Any]) -> None:
         if self._set_aside is not None:
             try:
                 self._set_aside.write([row])

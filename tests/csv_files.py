@@ -28,7 +28,7 @@ def rows_of(feed) -> tuple[list[dict], RxtapeError | None]:
             names = ("", *raw.names)
             for row in range(len(raw)):
                 values = {name: column[row].item() for name, column in raw.columns.items()}
-                found.append(values | {"symbol": names[values["symbol"]], "line": raw.line_of(row)})
+                found.append(values | {"symbol": names[values["symbol"]], "line": raw.place(row)[1]})
     except RxtapeError as error:
         fault = error
     return found, fault

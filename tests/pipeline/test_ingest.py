@@ -29,7 +29,9 @@ def raw(rows: int = 4, names: tuple[str, ...] = ("A", "B"), **columns: object) -
         "price": np.arange(rows) + 10.0,
         "size": np.arange(rows) + 1.0,
     }
-    return RawRows({name: np.asarray(column) for name, column in {**good, **columns}.items()}, names, "ticks.csv", lambda row: row + 2)
+    return RawRows(
+        {name: np.asarray(column) for name, column in {**good, **columns}.items()}, names, "ticks.csv", lambda row: ("ticks.csv", row + 2)
+    )
 
 
 def taken(ingest: Ingest, *parts: RawRows) -> tuple[Ticks, Exception | None]:
