@@ -185,14 +185,13 @@ def rule_rows(
 
 
 @kernel
-def every_row(time: Times, symbol: Codes, met: Flags, cooldown: int, memory: Counts, lists: Ints, events: Counts) -> None:
-    """One event for each row that meets the condition, at most one in a cooldown."""
+def every_row(time: Times, symbol: Codes, hits: Times, cooldown: int, memory: Counts, lists: Ints, events: Counts) -> None:
+    """One event for each of the rows `hits`, which meet the condition, at most one in a cooldown."""
     lists[EVENTS] = 0
-    for i in range(time.shape[0]):
-        if met[i]:
-            k = symbol[i]
-            if k > 0 and memory[k, COOLED] <= time[i]:
-                memory[k, COOLED] = time[i] + cooldown
-                tell(events, lists, time[i], k, 0, i, ordinal_of(time, symbol, memory, i, k))
+    for i in hits:
+        k = symbol[i]
+        if k > 0 and memory[k, COOLED] <= time[i]:
+            memory[k, COOLED] = time[i] + cooldown
+            tell(events, lists, time[i], k, 0, i, ordinal_of(time, symbol, memory, i, k))
     if time.shape[0]:
         count_ties(time, symbol, memory)

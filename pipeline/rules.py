@@ -27,6 +27,7 @@ Condition = Callable[[Any], Any]
 QUOTE = int(Kind.QUOTE)
 SEVERITIES = ("info", "warning", "critical")
 NOTHING = np.empty(0, np.bool_)
+NO_ROWS = np.empty(0, np.int64)
 
 
 class Rule(Stateful):
@@ -161,18 +162,17 @@ class AlertStream(Stream[list[Alert]]):
 
     def _every(self, combined: Combined, met: NDArray[np.bool_]) -> NDArray[np.int64]:
         """NaN and freshness are looked at only where the condition holds."""
-        rows, stage = combined.rows, self.stage
+        rows, stage, hits = combined.rows, self.stage, NO_ROWS
         if np.count_nonzero(met):
             hits = np.flatnonzero(met)
             keep = self._fresh_at(hits, combined)
             for name in self.used:
                 column = self._column(combined, name)[hits]
                 keep &= column == column
-            met = np.zeros(len(met), np.bool_)
-            met[hits[keep]] = True
+            hits = hits[keep]
         events, _ = stage.scratch(len(rows))
         state = stage.state
-        rule_machine.every_row(rows.columns["time"], rows.columns["symbol"], met, self.cooldown, state.memory, state.lists, events)
+        rule_machine.every_row(rows.columns["time"], rows.columns["symbol"], hits, self.cooldown, state.memory, state.lists, events)
         return events[: state.lists[EVENTS]]
 
     def _fresh_at(self, hits: NDArray[np.int64], combined: Combined) -> NDArray[np.bool_]:
