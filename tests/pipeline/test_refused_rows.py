@@ -86,7 +86,7 @@ def test_a_run_that_skips_gives_the_alerts_of_the_good_rows_and_a_quarantine_fil
     assert [(a.symbol, a.time, a.event) for a in report.alerts] == [(a.symbol, a.time, a.event) for a in expected.alerts]
     assert (report.bad_rows, report.exit_code, report.incomplete) == (2, 0, None)
     assert "bad rows" in report.summary()
-    lines = [json.loads(line) for line in (tmp_path / "bad.jsonl").open()]
+    lines = list(map(json.loads, (tmp_path / "bad.jsonl").read_text().splitlines()))
     assert [(line["line"], line["column"], line["reason"]) for line in lines] == [
         (3, "price", "is not a number"),
         (40, "price", "is not finite"),

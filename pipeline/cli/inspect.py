@@ -1,0 +1,151 @@
+"""`rxtape inspect`: a look at a file before it is replayed."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from pipeline.alerts import format_time
+from pipeline.cli.config import as_toml
+from pipeline.cli.options import feed_arguments, setting_options, settle
+from pipeline.config import Value
+from pipeline.durations import SECOND
+from pipeline.errors import UsageError
+from pipeline.inspection import Inspection
+from pipeline.inspection import inspect as look
+from pipeline.plugins import load
+from pipeline.settings import BY_KEY
+from pipeline.sinks.console import neutral
+
+__all__ = ["inspect"]
+
+MOST_SYMBOLS = 8
+
+
+@click.command(short_help="Look at a file of ticks: what it holds, how it is read, what is odd.")
+@click.argument("files", nargs=-1)
+@setting_options("feed")
+@click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Write how it is read as TOML, for --config.")
+@click.option("--json", is_flag=True, help="The findings as one JSON object.")
+@click.pass_context
+def inspect(ctx: click.Context, files: tuple[str, ...], write: Path | None, json: bool, **options: Any) -> None:
+    """Look at FILE: rows, symbols, span, how its columns and times are read, what is odd, and how to replay it.
+
+    \b
+    rxtape inspect ticks.csv
+    rxtape inspect ticks.csv --columns time=Date+Time,price=px --tz America/New_York --write rxtape.toml
+    """
+    _, values = settle(options, files)
+    named = values["feed.files"].value
+    if not named:
+        raise UsageError("no file named; write rxtape inspect ticks.csv")
+    feed = load("feed", "file")(named, **feed_arguments(values))
+    found = look(feed)
+    read: Mapping[str, Any] = getattr(feed, "read_as", {})
+    if json:
+        click.echo(msgspec.json.encode(as_object(found, read)).decode())
+    else:
+        for line in (*facts(found, read), *oddities(found), *head(found), *commands(named, values, found)):
+            click.echo(neutral(line))
+    if write is not None:
+        write_settings(write, values, read)
+    ctx.exit(0 if found.damage is None else found.damage.exit_code)
+
+
+def facts(found: Inspection, read: Mapping[str, Any]) -> Iterator[str]:
+    """What there is, a line each."""
+    kinds = ", ".join(f"{count:,} {kind.lower()}{'s' * (count != 1)}" for kind, count in found.kinds.most_common())
+    yield f"{'file':<12} {found.name}"
+    yield f"{'rows':<12} {found.rows:,}" + (f": {kinds}" if kinds else "") + (f"; {found.refused:,} refused" if found.refused else "")
+    if found.rows:
+        most = ", ".join(f"{name} {count:,}" for name, count in found.symbols.most_common(MOST_SYMBOLS))
+        more = f", {len(found.symbols) - MOST_SYMBOLS:,} more" if len(found.symbols) > MOST_SYMBOLS else ""
+        yield f"{'symbols':<12} {len(found.symbols):,}: {most}{more}"
+        yield f"{'span':<12} {format_time(found.first)} to {format_time(found.last)} ({span(found.last - found.first)})"
+        late = f"{found.late_rows:,} rows late, by up to {found.latest_ns / SECOND:.9g} s"
+        yield f"{'order':<12} {late if found.late_rows else 'in order of time'}"
+    for name, value in read.items():
+        yield f"{name:<12} {value if isinstance(value, str) else as_text(value)}"
+    if found.damage is not None:
+        yield f"{'DAMAGED':<12} {found.damage}"
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {each}" for key, each in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def span(length_ns: int) -> str:
+    seconds = length_ns / SECOND
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.9g} s"
+
+
+def oddities(found: Inspection) -> Iterator[str]:
+    """What is odd, with the first places."""
+    if found.oddities:
+        yield ""
+    for odd in found.oddities.values():
+        yield f"{odd.count:,} {odd.what}"
+        for source, line, what in odd.examples:
+            yield f"    {source}:{line} {what}"
+
+
+def head(found: Inspection) -> Iterator[str]:
+    """The first rows as a table."""
+    if not found.head:
+        return
+    names = list(found.head[0])
+    cells = [names, *([str(row.get(name, "")) for name in names] for row in found.head)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
+    yield ""
+    for line in cells:
+        yield "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
+
+
+def commands(files: tuple[str, ...], values: Mapping[str, Value], found: Inspection) -> Iterator[str]:
+    """How to replay it."""
+    given = {key: value.value for key, value in values.items() if value.origin == "command line" and key != "feed.files"}
+    told = [part for key, value in given.items() for part in spelt(key, value)]
+    order = [] if not found.late_rows else ["--sort"]
+    skip = [] if not found.refused else ["--on-bad", "skip"]
+    yield ""
+    yield "replay it with"
+    yield "    " + shlex.join(["rxtape", "replay", *files, *told, *order, *skip, "--strategy", "volume_breakout"])
+
+
+def spelt(key: str, value: Any) -> list[str]:
+    """A setting as on the command line."""
+    setting = BY_KEY[key]
+    name = "--" + setting.name.replace("_", "-")
+    if setting.kind == "flag":
+        return [f"--no-{setting.name}" if setting.default else name]
+    if isinstance(value, Mapping):
+        return [name, ",".join(f"{column}={place}" for column, place in value.items())]
+    return [name, ",".join(value) if isinstance(value, tuple) else str(value)]
+
+
+def write_settings(path: Path, values: Mapping[str, Value], read: Mapping[str, Any]) -> None:
+    """The settings that were given and those that were inferred, as a configuration file; an old one is not replaced."""
+    kept = {key: value for key, value in values.items() if value.origin != "default"}
+    inferred = {f"feed.{name}": Value(value) for name, value in read.items() if f"feed.{name}" in BY_KEY and f"feed.{name}" not in kept}
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(as_toml(kept | inferred))
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; remove it, or write to another file") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    click.echo(f"rxtape: {path} written; replay with --config {path}", err=True)
+
+
+def as_object(found: Inspection, read: Mapping[str, Any]) -> dict[str, Any]:
+    shown = asdict(found)
+    return shown | {"damage": None if found.damage is None else str(found.damage), "read_as": dict(read)}

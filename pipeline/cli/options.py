@@ -1,0 +1,67 @@
+"""The settings of a run as options of a command: one table, spelt for the command line."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.config import Config, Value, load_config, settled
+from pipeline.settings import SETTINGS, Setting
+
+__all__ = ["feed_arguments", "said", "setting_options", "settle"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def setting_options(*sections: str) -> Callable[[C], C]:
+    """Add `--config` and an option for each setting of these sections; `said` collects what was given."""
+
+    def add(command: C) -> C:
+        for setting in reversed(SETTINGS):
+            if setting.key.partition(".")[0] in sections and setting.key != "feed.files":
+                command = option(setting)(command)
+        file = click.Path(path_type=Path, dir_okay=False)
+        return click.option("--config", "-c", type=file, metavar="FILE", help="Settings and strategies, as TOML.")(command)
+
+    return add
+
+
+def option(setting: Setting) -> Callable[[C], C]:
+    spelt = "--" + setting.name.replace("_", "-")
+    default = setting.default if setting.default not in (None, (), False, True, {}) else None
+    help_text = setting.help + (f"  [default: {default}]" if default is not None else "")
+    if setting.key == "output.sinks":
+        return click.option("--output", "-o", identifier(setting), multiple=True, metavar="URL", help=help_text)
+    if setting.kind == "flag":
+        negative = setting.default is True
+        spelt, help_text = (f"--no-{setting.name}", "The first line names no columns.") if negative else (spelt, help_text)
+        return click.option(spelt, identifier(setting), flag_value=not negative, is_flag=True, default=None, help=help_text)
+    metavar = f"[{'|'.join(setting.choices)}]" if setting.choices else setting.metavar
+    return click.option(spelt, identifier(setting), metavar=metavar, help=help_text)
+
+
+def identifier(setting: Setting) -> str:
+    return setting.key.replace(".", "__")
+
+
+def said(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the settings out of a command's options; by key, without those that were not given."""
+    given = {setting.key: options.pop(identifier(setting)) for setting in SETTINGS if identifier(setting) in options}
+    return {key: value for key, value in given.items() if value not in (None, ())}
+
+
+def settle(options: dict[str, Any], files: tuple[str, ...] = ()) -> tuple[Config, dict[str, Value]]:
+    """The configuration file, if one is named, and every setting; ConfigError names all that is wrong with either."""
+    path = options.pop("config")
+    config = load_config(path) if path is not None else Config()
+    return config, settled(config, said(options) | ({"feed.files": files} if files else {}))
+
+
+def feed_arguments(values: Mapping[str, Value]) -> dict[str, Any]:
+    """What the feed of files is told: the settings of `feed` that somebody gave."""
+    given = {key.partition(".")[2]: value.value for key, value in values.items() if key.startswith("feed.") and value.origin != "default"}
+    given.pop("files", None)
+    if "from" in given:
+        given["start"] = given.pop("from")
+    return given

@@ -1,0 +1,140 @@
+"""What a run can be told: one table, for the command line, the environment and configuration files alike."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pipeline.durations import nanoseconds
+from pipeline.errors import ParameterError
+from pipeline.symbols import MAX_SYMBOLS
+
+__all__ = ["BY_KEY", "SECTIONS", "SETTINGS", "Setting"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing a run can be told: its key, as in the file; its kind; its default; what it means."""
+
+    key: str
+    kind: str
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.partition(".")[2]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "RXTAPE_" + self.key.replace(".", "_").upper()
+
+    def read(self, value: Any) -> Any:
+        """A value of the file, checked; text (of the environment or the command line) is read as the kind asks."""
+        try:
+            found = KINDS[self.kind](value)
+        except ParameterError as error:
+            raise ParameterError(f"{self.key} = {value!r}: {error}") from None
+        except (TypeError, ValueError, KeyError):
+            raise ParameterError(f"{self.key} = {value!r}: expected {EXPECTED[self.kind]}") from None
+        if self.choices and found not in self.choices:
+            near = get_close_matches(str(found), self.choices, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ParameterError(f"{self.key} = {value!r}: expected one of {', '.join(self.choices)}{hint}")
+        return found
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(map(text, value))
+
+
+def table(value: Any) -> dict[str, str]:
+    """A table, or text such as "time=Date+Time,price=px"."""
+    if isinstance(value, Mapping):
+        return {key: text(each) for key, each in value.items()}
+    pairs = [part.partition("=") for part in text(value).split(",")]
+    if not all(key.strip() and equals and each.strip() for key, equals, each in pairs):
+        raise ValueError
+    if len({key.strip() for key, _, _ in pairs}) < len(pairs):
+        raise ParameterError("a column is given twice")
+    return {key.strip(): each.strip() for key, _, each in pairs}
+
+
+def flag(value: Any) -> bool:
+    return (
+        value
+        if isinstance(value, bool)
+        else {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text(value).lower()]
+    )
+
+
+def integer(value: Any) -> int:
+    if isinstance(value, bool | float):
+        raise TypeError
+    found = int(value)
+    if found < 1:
+        raise ParameterError("expected a number of at least 1")
+    return found
+
+
+def positive(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    found = float(value)
+    if not 0 < found < float("inf"):
+        raise ParameterError("expected a number above 0")
+    return found
+
+
+def length(value: Any) -> str:
+    nanoseconds(text(value))
+    return str(value)
+
+
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "text": text, "texts": texts, "table": table, "flag": flag, "integer": integer, "number": positive, "length": length,
+}  # fmt: skip
+EXPECTED = {
+    "text": "text", "texts": "a list of texts", "table": 'a table such as { time = "Date+Time", price = "px" }', "flag": "true or false",
+    "integer": "a whole number", "number": "a number", "length": 'a length of time such as "2s"',
+}  # fmt: skip
+
+SETTINGS = (
+    Setting("feed.files", "texts", (), "Files of ticks, or globs; several are merged in order of time."),
+    Setting("feed.preset", "text", None, "The columns and units of a venue's files.", metavar="NAME"),
+    Setting("feed.columns", "table", {}, "Which column of the tape is which of the file.", metavar="time=Date+Time,price=px"),
+    Setting("feed.time_unit", "text", None, "Unit of integer times.  [default: seen from the first row]", ("s", "ms", "us", "ns")),
+    Setting("feed.time_format", "text", None, "How times are written, as strptime takes it.", metavar="FORMAT"),
+    Setting("feed.tz", "text", None, "Time zone of times that name none, such as America/New_York.", metavar="ZONE"),
+    Setting("feed.price_scale", "number", None, "What prices are divided by.", metavar="NUMBER"),
+    Setting("feed.symbol", "text", None, "The symbol of a file that has no such column.", metavar="NAME"),
+    Setting("feed.delimiter", "text", None, "What stands between cells of text.", metavar="CHAR"),
+    Setting("feed.decimal", "text", None, "What stands before decimals.", (".", ",")),
+    Setting("feed.header", "flag", True, "Whether the first line names the columns."),
+    Setting("feed.names", "texts", (), "Names of the columns, in place of a header.", metavar="A,B,C"),
+    Setting("feed.sort", "flag", False, "Read everything, and put it in order of time."),
+    Setting("feed.from", "text", None, "Leave out ticks before this time (ISO 8601 with a zone).", metavar="TIME"),
+    Setting("feed.until", "text", None, "Stop at this time (ISO 8601 with a zone).", metavar="TIME"),
+    Setting("feed.speed", "text", "max", "How fast: max, 1x (as it was), 60x, ...", metavar="SPEED"),
+    Setting("run.late", "text", "fail", "What rows too late get.", ("fail", "clamp", "drop")),
+    Setting("run.lateness", "length", "0s", "How late a row may be and still be put in order.", metavar="LENGTH"),
+    Setting("run.on_bad", "text", "fail", "What bad rows get: the run ends there, or they are set aside.", ("fail", "skip")),
+    Setting("run.check_first", "flag", False, "Read the whole input before anything is judged."),
+    Setting("run.quarantine", "text", None, "A JSONL file for rows set aside by --on-bad skip or --late drop.", metavar="FILE"),
+    Setting("run.max_symbols", "integer", MAX_SYMBOLS, "How many symbols are accepted.", metavar="NUMBER"),
+    Setting("output.sinks", "texts", (), "Where alerts go: jsonl:alerts.jsonl, sqlite:alerts.db, console:, ...", metavar="URL"),
+    Setting("output.plot", "text", None, "Draw the alerts into this picture.", metavar="FILE"),
+    Setting("output.plot_symbol", "text", None, "The symbol to draw.  [default: that with most alerts]", metavar="NAME"),
+)
+BY_KEY = {setting.key: setting for setting in SETTINGS}
+SECTIONS = tuple(dict.fromkeys(setting.key.partition(".")[0] for setting in SETTINGS))
