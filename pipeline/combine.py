@@ -20,7 +20,7 @@ from pipeline.graph import Stream
 from pipeline.kernels import Codes, Flags, Marks, Times, Values1D, kernel
 from pipeline.kernels import Floats as FloatsOut
 from pipeline.probe import Rows
-from pipeline.stage import Stateful
+from pipeline.stage import Operator, Stateful
 from pipeline.state import State, full, zeros
 from pipeline.ticks import Ticks
 from pipeline.values import Floats, Values
@@ -140,9 +140,10 @@ class Combination(Stream[Combined]):
         def step() -> Values:
             combined = self.item
             rows = len(combined.rows)
-            value = compute(combined).view() if rows else np.empty(0)
+            value = compute(combined) if rows else np.empty(0)
             if value.shape != (rows,):
                 raise BuildError(f"{label} returned the shape {value.shape} for {rows} rows; it must give one value a row")
+            value = np.ascontiguousarray(value).view()
             value.setflags(write=False)
             return Values(combined.rows, value, np.logical_or.reduce([part.fresh for part in combined.parts.values()]))
 
@@ -176,6 +177,7 @@ def base_tape(on: Tape | None, signals: Mapping[str, object]) -> Tape:
     for name, signal in signals.items():
         if not isinstance(signal, Signal):
             hint = '; for a column of the tape write ticks.pipe(column("price"))' if isinstance(signal, Tape) else ""
+            hint = f"; apply the operator: {name}=ticks.pipe(...)" if isinstance(signal, Operator) else hint
             raise BuildError(f"combine_latest: {name} is {type(signal).__name__}, expected a Signal{hint}")
     for name in RESERVED & signals.keys():
         raise BuildError(f"combine_latest: a signal cannot be named {name!r}, which a message and a condition know already")

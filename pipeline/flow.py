@@ -23,6 +23,8 @@ from pipeline.values import Flags, Floats, Values, as_float, computed, evaluate
 __all__ = ["Signal", "Tape", "where"]
 
 QUOTE_COLUMNS = frozenset({"bid", "ask", "bid_size", "ask_size"})
+UNREAD: Any = None
+"""The item of a column that only operators read: they read it from the tape."""
 S = TypeVar("S", "Tape", "Signal")
 
 
@@ -53,6 +55,11 @@ class Tape(Stream[Ticks]):
             for _, stream, _ in self.graph.plan:
                 stream.complete()
 
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dict__.get("columns", ()):
+            raise AttributeError(f'the tape has no values yet: write ticks.pipe(column("{name}")) for a signal, s.{name} in a condition')
+        raise AttributeError(f"a tape has no {name!r}: its rows go through operators, ticks.pipe(moving_average(10))")
+
     def kind_of(self, reads: tuple[str, ...]) -> Kind:
         """The kind of row that brings these columns."""
         return Kind.QUOTE if not QUOTE_COLUMNS.isdisjoint(reads) or "price" not in self.columns else Kind.TRADE
@@ -76,6 +83,7 @@ class Tape(Stream[Ticks]):
         signal = work(self, self.tape, operator, read)
         if type(operator) is Column:
             signal.unfilled = read
+            signal.finite = trades and not self.derived and first in ("price", "size")
         return signal
 
     def _without(self, name: str, operator: object) -> UsageError:
@@ -119,11 +127,13 @@ class Signal(Stream[Values], Arithmetic):
 
     __add__ = Arithmetic.__add__
     __iadd__ = Arithmetic.__add__
+    __getitem__ = Arithmetic.__getitem__
 
     def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False) -> None:
         super().__init__(tape.graph, name, owner, step)
         self.tape, self.logical = tape, logical
         self.unfilled: Callable[[], Input] | None = None
+        self.finite = False  # whether ingest has made sure of every fresh value
         self.filled = False
 
     def fill(self) -> "Signal":
@@ -140,7 +150,7 @@ class Signal(Stream[Values], Arithmetic):
         def read() -> Input:
             if self.unfilled is not None:
                 batch = self.unfilled()
-                return Input(batch.rows, batch.fresh & (batch.values == batch.values), batch.values)
+                return batch if self.finite else Input(batch.rows, batch.fresh & (batch.values == batch.values), batch.values)
             values = self.item
             return Input(values.rows, values.fresh & (values.value == values.value), values.value)
 
@@ -235,10 +245,10 @@ def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[],
     shift = 1 if tape.derived else 0
 
     def step() -> Values:
+        if signal.unfilled is not None and not signal.filled and not signal.observers:
+            return UNREAD  # type: ignore[no-any-return]
         batch = read()
         batch.shift = shift
-        if signal.unfilled is not None and not signal.filled and not signal.observers:
-            return Values(batch.rows, batch.values, batch.fresh)
         return Values(batch.rows, stage.step(batch), batch.fresh)
 
     signal = source.made[key] = Signal(tape, name, owner, step)

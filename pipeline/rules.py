@@ -164,7 +164,7 @@ class AlertStream(Stream[list[Alert]]):
         """NaN and freshness are looked at only where the condition holds."""
         rows, stage, hits = combined.rows, self.stage, NO_ROWS
         if np.count_nonzero(met):
-            hits = np.flatnonzero(met)
+            hits = met.nonzero()[0]
             keep = self._fresh_at(hits, combined)
             for name in self.used:
                 column = self._column(combined, name)[hits]

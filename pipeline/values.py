@@ -55,7 +55,7 @@ def computed(function: Callable[[Floats], Any], name: str, value: Floats) -> Flo
     result = np.asarray(function(value), dtype=np.float64)
     if result.shape != value.shape:
         raise BuildError(f"{name} returned the shape {result.shape} for {len(value)} rows; it must give one value a row")
-    result = result.view()
+    result = np.ascontiguousarray(result).view()
     result.setflags(write=False)
     return result
 

@@ -14,7 +14,7 @@ from pipeline.errors import BuildError, ParameterError, UsageError
 from pipeline.flow import Tape, where
 from pipeline.graph import Graph
 from pipeline.ingest import RawRows
-from pipeline.operators import age, column, ema, mid, moving_average, of, session_high, trade_rate, volume
+from pipeline.operators import age, column, ema, last, mid, moving_average, of, session_high, trade_rate, volume
 from pipeline.operators.columns import Column
 from pipeline.runner import run
 from pipeline.sinks.console import ConsoleSink
@@ -281,3 +281,15 @@ def test_signals_without_names_are_refused():
     tape, _ = open_tape(price=[1.0])
     with pytest.raises(BuildError, match="name"):
         combine_latest(tape.pipe(ema(2)))
+
+
+@pytest.mark.parametrize(
+    "strided",
+    [
+        lambda ticks: ticks.pipe(last()).apply(lambda x: np.repeat(x, 2)[::2]),
+        lambda ticks: combine_latest(price=ticks.pipe(last())).apply(lambda s: np.repeat(s.price, 2)[::2]),
+    ],
+    ids=["signal", "combination"],
+)
+def test_what_a_function_returns_may_be_a_strided_view(strided):
+    assert values_of(lambda ticks: strided(ticks).pipe(moving_average(2)), price=[1.0, 2.0, 4.0])[1:] == [1.5, 3.0]
