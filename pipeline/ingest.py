@@ -91,6 +91,8 @@ class Ingest:
     _waiting: Columns = field(default_factory=dict)
     _names: tuple[str, ...] | None = None
     _names_codes: NDArray[np.int32] | None = None
+    _supply: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    _supply_from: int = 0
 
     def accept(self, raw: RawRows) -> Iterator[Ticks]:
         """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
@@ -100,7 +102,9 @@ class Ingest:
                 raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {rows}")
             if column.dtype is not COLUMN_TYPES.get(name, column.dtype) or not column.flags.c_contiguous:
                 typed = False
-        codes, count, fault = self._up_to_refused(raw, *self._codes(raw))
+        codes, count, fault = self._codes(raw)
+        if raw.refused:
+            count, fault = self._up_to_refused(raw, count, fault)
         for start in range(0, count, BATCH_ROWS):
             columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count), typed)
             if self.lateness_ns and len(columns["time"]):
@@ -121,17 +125,15 @@ class Ingest:
         for start in range(0, len(waiting["time"]), BATCH_ROWS):
             yield self._batch({name: column[start : start + BATCH_ROWS] for name, column in waiting.items()})
 
-    def _up_to_refused(
-        self, raw: RawRows, codes: NDArray[np.int32] | None, count: int, fault: Exception | None
-    ) -> tuple[NDArray[np.int32] | None, int, Exception | None]:  # fmt: skip
+    def _up_to_refused(self, raw: RawRows, count: int, fault: Exception | None) -> tuple[int, Exception | None]:
         """How many rows come before the first that the feed refused, and its fault; where bad rows are left out, it is told of each."""
         for before, bad in raw.refused:
             if before > count:
                 break
             if self.on_bad is None:
-                return codes, before, bad
+                return before, bad
             self.on_bad(bad)
-        return codes, count, fault
+        return count, fault
 
     def _codes(self, raw: RawRows) -> tuple[NDArray[np.int32] | None, int, Exception | None]:
         """The code of each name (None where they are the same), how many rows come before a refused symbol, and its fault."""
@@ -251,13 +253,21 @@ class Ingest:
 
     def _batch(self, columns: Columns) -> Ticks:
         count = len(columns["time"])
-        columns = {"seq": np.arange(self.rows, self.rows + count), **columns}
+        columns = {"seq": self._numbers(count), **columns}
         if self.late == "clamp":
             columns.setdefault("event_time", columns["time"])
         for column in columns.values():
             column.setflags(write=False)
         self.rows += count
         return Ticks(columns, self.symbols)
+
+    def _numbers(self, count: int) -> NDArray[np.int64]:
+        """The next row numbers, cut from a supply."""
+        place = self.rows - self._supply_from
+        if not 0 <= place <= len(self._supply) - count:
+            self._supply, self._supply_from, place = np.arange(self.rows, self.rows + 8 * BATCH_ROWS), self.rows, 0
+            self._supply.setflags(write=False)
+        return self._supply[place : place + count]
 
 
 def contiguous(name: str, column: NDArray[Any], source: str) -> NDArray[Any]:
@@ -273,7 +283,7 @@ def contiguous(name: str, column: NDArray[Any], source: str) -> NDArray[Any]:
 
 
 def known_places(columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None]:
-    """The rows before the first whose symbol is none of the names: kernels index by it, unchecked. It is the feed's mistake, never skipped."""
+    """The rows before the first whose symbol is none of the names: kernels index by it, unchecked. The feed's mistake, never skipped."""
     places = columns["symbol"].view(np.uint32)
     if not len(places) or places.max() <= len(raw.names):
         return columns, None

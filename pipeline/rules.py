@@ -28,6 +28,7 @@ QUOTE = int(Kind.QUOTE)
 SEVERITIES = ("info", "warning", "critical")
 NOTHING = np.empty(0, np.bool_)
 NO_ROWS = np.empty(0, np.int64)
+NO_EVENTS = np.empty((0, 5), np.int64)
 
 
 class Rule(Stateful):
@@ -128,7 +129,7 @@ class AlertStream(Stream[list[Alert]]):
         else:
             events = self._transitions(combined, met, seen)
         alerts = self._alerts(events, combined) if len(events) else []
-        if stage.state.lists[TOUCHED]:
+        if not self.every and stage.state.lists[TOUCHED]:
             stage.save_values([self._column(combined, name) for name in stage.columns])
         return alerts
 
@@ -158,7 +159,7 @@ class AlertStream(Stream[list[Alert]]):
             touched,
             events,
         )
-        return events[: state.lists[EVENTS]]
+        return events[:told] if (told := state.lists.item(EVENTS)) else NO_EVENTS
 
     def _every(self, combined: Combined, met: NDArray[np.bool_]) -> NDArray[np.int64]:
         """NaN and freshness are looked at only where the condition holds."""
@@ -173,7 +174,7 @@ class AlertStream(Stream[list[Alert]]):
         events, _ = stage.scratch(len(rows))
         state = stage.state
         rule_machine.every_row(rows.columns["time"], rows.columns["symbol"], hits, self.cooldown, state.memory, state.lists, events)
-        return events[: state.lists[EVENTS]]
+        return events[:told] if (told := state.lists.item(EVENTS)) else NO_EVENTS
 
     def _fresh_at(self, hits: NDArray[np.int64], combined: Combined) -> NDArray[np.bool_]:
         """Whether each of these rows brings new input to anything the condition uses."""
