@@ -32,7 +32,7 @@ MOST_SYMBOLS = 8
 @click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Write how it is read as TOML, for --config.")
 @click.option("--json", is_flag=True, help="The findings as one JSON object.")
 @click.pass_context
-def inspect(ctx: click.Context, files: tuple[str, ...], write: Path | None, json: bool, **options: Any) -> None:
+def inspect(ctx: click.Context, /, files: tuple[str, ...], write: Path | None, json: bool, **options: Any) -> None:
     """Look at FILE: rows, symbols, span, how its columns and times are read, what is odd, and how to replay it.
 
     \b
