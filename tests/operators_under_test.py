@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 import reference as ref
+import reference_arrivals as arrivals
 
 from pipeline.flow import where
 from pipeline.operators import (
     age,
+    age_of,
     bollinger,
     buffer,
     column,
     ema,
+    inter_arrival,
     last,
     log_return,
     mid,
@@ -40,6 +43,7 @@ from pipeline.operators import (
     volume,
     volume_baseline,
     vwap,
+    vwap_std,
     zscore,
 )
 from pipeline.windows import session
@@ -107,6 +111,7 @@ CASES = [
     Case("vwap_3s", vwap("3s"), lambda r: ref.vwap(pairs(r), "3s")),
     Case("vwap_3", vwap(3), lambda r: ref.vwap(pairs(r), 3)),
     Case("vwap_session", vwap(ALWAYS), lambda r: ref.vwap(pairs(r), ALWAYS)),
+    Case("vwap_std", vwap_std(ALWAYS), lambda r: arrivals.vwap_std(pairs(r), ALWAYS)),
     Case("rolling_std_4", rolling_std(4), lambda r: ref.rolling_std(price(r), 4)),
     Case("rolling_std_3s", rolling_std("3s", ddof=0), lambda r: ref.rolling_std(price(r), "3s", 0)),
     Case("zscore_4", zscore(4), lambda r: ref.zscore(price(r), 4)),
@@ -129,6 +134,8 @@ CASES = [
         lambda r: ref.order_flow_imbalance(ref.inputs_of(r, "bid", "bid_size", "ask", "ask_size"), "2s"),
     ),
     Case("age", age(), lambda r: ref.age(price(r))),
+    Case("inter_arrival", inter_arrival(), lambda r: arrivals.inter_arrival(price(r))),
+    Case("age_of", age_of("S1"), lambda r: arrivals.age_of(price(r), "S1"), market=True),
     Case("of", of("S1"), lambda r: ref.of(price(r), "S1"), market=True),
     Case("buffer_3", buffer(3).apply(np.max), lambda r: ref.rolling_max(price(r), 3)),
     Case("buffer_2s", buffer("2s").apply(np.min), lambda r: ref.rolling_min(price(r), "2s")),

@@ -174,5 +174,5 @@ def rsi(n: int = 14) -> Rsi:
     [nan, nan, 50.0, 75.0]
     """
     if not isinstance(n, int) or n < 1:
-        raise ParameterError(f"rsi over {n!r} changes; expected a whole number from 1")
+        raise ParameterError(f"rsi({n!r}): expected a whole number of changes from 1, such as rsi(14)")
     return Rsi(n)

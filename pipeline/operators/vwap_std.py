@@ -1,0 +1,77 @@
+"""How far trades lie from their VWAP: the volume-weighted standard deviation since the session's open.
+
+West (1979): mean and squares are moved on by each trade, nothing is subtracted that was added before. Prices are taken
+relative to the session's first, so that prices near 60,000 with a tick of 0.01 lose no digits.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
+from pipeline.stage import Input, Operator
+from pipeline.state import State, full, zeros
+from pipeline.windows.sessions import Session
+
+__all__ = ["VwapStd", "vwap_std"]
+
+ANCHOR, VOLUME, MEAN, SQUARES = range(4)
+
+
+@kernel
+def session_deviation(
+    symbol: Codes, fresh: Flags, price: Values1D, size: Values1D, opened: Times, since: Ints, moments: Matrix, out: Floats
+) -> None:
+    """moments[k] = the first price, and of prices relative to it: volume, weighted mean, weighted squared deviations."""
+    for i in range(price.shape[0]):
+        k = symbol[i]
+        if fresh[i] and opened[i] >= 0:
+            if since[k] != opened[i]:
+                since[k] = opened[i]
+                moments[k, ANCHOR] = price[i]
+                moments[k, VOLUME] = moments[k, MEAN] = moments[k, SQUARES] = 0.0
+            if size[i] > 0.0:
+                moments[k, VOLUME] += size[i]
+                apart = (price[i] - moments[k, ANCHOR]) - moments[k, MEAN]
+                step = apart * (size[i] / moments[k, VOLUME])
+                moments[k, MEAN] += step
+                moments[k, SQUARES] += apart * (apart - step) * size[i]
+        known = opened[i] >= 0 and since[k] == opened[i] and moments[k, VOLUME] > 0.0
+        out[i] = np.sqrt(moments[k, SQUARES] / moments[k, VOLUME]) if known else np.nan
+
+
+@dataclass(frozen=True, slots=True)
+class VwapStd(Operator):
+    """Root of the volume-weighted mean of (price - VWAP) ** 2 since the session's open."""
+
+    session: Session
+    reads: ClassVar[tuple[str, ...]] = ("price", "size")
+    shared: ClassVar[bool] = True
+
+    def state(self, symbols: int) -> State:
+        """The moments and their session."""
+        return State(symbols, since=full(symbols, -2, "i8"), moments=zeros((symbols, 4)))
+
+    def step(self, state: State, batch: Input) -> NDArray[np.float64]:
+        """One deviation a row."""
+        price, size = batch.columns
+        out = np.empty(len(price))
+        opened = self.session.opens_at(batch.time - batch.shift)
+        session_deviation(batch.symbol, batch.fresh, price, size, opened, state.since, state.moments, out)
+        return out
+
+
+def vwap_std(session: Session) -> VwapStd:
+    """Standard deviation of price about the session's VWAP, weighted with volume, in quote currency: one band of `vwap(session)`.
+
+    sqrt(sum(size * (price - VWAP) ** 2) / sum(size)) over the trades since the open, VWAP being the present one. nan
+    outside of sessions and before a size was traded; 0 while every trade has one price.
+
+    >>> from pipeline.checks import values_of
+    >>> from pipeline.windows import session
+    >>> values_of(vwap_std(session("00:00-24:00")), price=[10.0, 20.0], size=[3.0, 1.0])
+    [0.0, 4.3301]
+    """
+    return VwapStd(session)
