@@ -1,9 +1,10 @@
 """The sinks of a run: opened together, one worker each, cut off alone, flushed and closed at the end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from pipeline.alerts import Alert
+from pipeline.errors import ReaderLeft, UsageError
 from pipeline.plugins import open_sink
 from pipeline.sinks import Sink
 from pipeline.sinks.worker import SinkWorker
@@ -14,23 +15,39 @@ __all__ = ["Delivery"]
 class Delivery:
     """Hands alerts to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
 
-    `sinks` are objects or URLs; if one cannot be opened, those opened before it are closed again.
+    `sinks` are objects or URLs; if one cannot be opened, those opened before it are closed again. A sink that writes
+    to a file says so by `destination`; `occupied` names those in use already. Raises UsageError where two share one,
+    and for what is no sink.
     """
 
     def __init__(
-        self, sinks: Sequence[Sink | str], on_fault: Callable[[str, BaseException], None], worker: Callable[..., SinkWorker] = SinkWorker
-    ) -> None:
+        self, sinks: Sequence[Sink | str], on_fault: Callable[[str, BaseException], None],
+        worker: Callable[..., SinkWorker] = SinkWorker, occupied: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.workers: list[SinkWorker] = []
         opened: dict[str, Sink] = {}
+        destinations = dict(occupied or {})
         with ExitStack() as undo:
             for sink in sinks:
                 made = open_sink(sink) if isinstance(sink, str) else sink
+                if not isinstance(made, Sink) or isinstance(made, type):
+                    raise UsageError(
+                        f"{sink!r:.80} is no sink, which has write, flush and close; for a function write callback({sink!r:.40})"
+                    )
                 if isinstance(sink, str):
                     undo.callback(made.close)
-                opened[unlike(sink if isinstance(sink, str) else type(sink).__name__, opened)] = made
+                name = unlike(sink if isinstance(sink, str) else type(sink).__name__, opened)
+                occupy(destinations, getattr(made, "destination", ""), name)
+                opened[name] = made
             undo.pop_all()
         for name, made in opened.items():
             self.workers.append(worker(made, name, lambda error, name=name: on_fault(name, error)))
+
+    @property
+    def unheard(self) -> bool:
+        """Nobody takes alerts any more, since the reader of a pipe has left."""
+        faults = [worker.fault for worker in self.workers]
+        return any(isinstance(fault, ReaderLeft) for fault in faults) and None not in faults
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         """Queue alerts for every sink."""
@@ -43,7 +60,15 @@ class Delivery:
             worker.flush()
         for worker in self.workers:
             worker.close()
-        return {worker.name: worker.undelivered for worker in self.workers if worker.undelivered}
+        owed = [worker for worker in self.workers if worker.undelivered and not isinstance(worker.fault, ReaderLeft)]
+        return {worker.name: worker.undelivered for worker in owed}
+
+
+def occupy(destinations: dict[str, str], destination: str, name: str) -> None:
+    """Note who writes where; nobody else may."""
+    if destination and destination in destinations:
+        raise UsageError(f"{destinations[destination]} and {name} are the same file, {destination}; give each one of its own")
+    destinations[destination] = name
 
 
 def unlike(name: str, taken: dict[str, Sink]) -> str:

@@ -11,6 +11,7 @@ RxtapeError
 │   └── TooManySymbols    a symbol past `--max-symbols`
 ├── SnapshotMismatch      a snapshot of another operator, other parameters or another version
 ├── SinkError             a sink that cannot be opened or written
+│   └── ReaderLeft        nobody reads the pipe any more (exit 141)
 └── EngineFault           the engine itself is broken; never caught (exit 1)
 """
 
@@ -24,6 +25,7 @@ __all__ = [
     "InputError",
     "LateRow",
     "ParameterError",
+    "ReaderLeft",
     "RxtapeError",
     "SinkError",
     "SnapshotMismatch",
@@ -31,6 +33,8 @@ __all__ = [
     "UnknownName",
     "UsageError",
 ]
+
+SYNONYMS = {"close": "price", "last": "price", "volume": "size", "qty": "size", "quantity": "size", "amount": "size", "timestamp": "time"}
 
 
 class RxtapeError(Exception):
@@ -62,7 +66,7 @@ class UnknownName(UsageError):
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         self.what, self.name, self.known = what, name, sorted(known)
-        near = get_close_matches(name, self.known, n=1, cutoff=0.6)
+        near = [SYNONYMS[name]] if SYNONYMS.get(name) in self.known else get_close_matches(name, self.known, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         super().__init__(f"no {what} named {name!r}{hint} There are: {', '.join(self.known) or 'none'}")
 
@@ -111,6 +115,12 @@ class SnapshotMismatch(RxtapeError):
 
 class SinkError(RxtapeError):
     """A sink that cannot be opened or written."""
+
+
+class ReaderLeft(SinkError):
+    """Nobody reads the pipe any more, as after `| head -1`: no fault, and no reason to try again."""
+
+    exit_code = 141
 
 
 class EngineFault(RxtapeError):

@@ -1,41 +1,75 @@
-"""Around a run: Ctrl-C takes effect between two batches, and the garbage collector leaves the graph alone."""
+"""Around a run: a signal to stop takes effect between two batches, and the garbage collector leaves the graph alone."""
 
 import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
-__all__ = ["Batches", "frozen_heap", "stop_between_batches"]
+__all__ = ["NOBODY_LISTENS", "Batches", "frozen_heap", "stop_between_batches"]
+
+T = TypeVar("T")
+
+NOBODY_LISTENS = 13
+"""SIGPIPE by number, which some systems do not name: the reader of a pipe has left."""
+DEFAULTS: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+if hasattr(signal, "SIGHUP"):
+    DEFAULTS[signal.SIGHUP] = signal.SIG_DFL
 
 
 class Batches:
-    """Whether a batch is under way, and whether the run shall stop after it."""
+    """Whether a batch is under way, whether the run waits for the feed, and the signal after which it shall stop (0: none)."""
 
-    __slots__ = ("busy", "stopping")
+    __slots__ = ("busy", "stopped_by", "waiting")
 
     def __init__(self) -> None:
-        self.busy = self.stopping = False
+        self.busy = self.waiting = False
+        self.stopped_by = 0
+
+    def awaited(self, items: Iterable[T]) -> Iterator[T]:
+        """The items one by one; KeyboardInterrupt as soon as a signal comes while one is waited for."""
+        iterator, end = iter(items), object()
+        while True:
+            try:
+                self.waiting = True
+                self.check()
+                item: Any = next(iterator, end)
+            finally:
+                self.waiting = False
+            if item is end:
+                return
+            yield item
+
+    def check(self) -> None:
+        """KeyboardInterrupt if a signal has come."""
+        if self.stopped_by:
+            raise KeyboardInterrupt
 
 
 @contextmanager
 def stop_between_batches(batches: Batches) -> Iterator[None]:
-    """The first Ctrl-C lets the batch under way finish, so that every strategy has judged the same rows; the second does not wait."""
+    """The first signal (Ctrl-C, SIGTERM, SIGHUP) lets the batch under way, or the flush, finish; the second does not wait.
+
+    So every strategy has judged the same rows. A signal that the program handles itself, or ignores, is left to it.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if batches.stopping or not batches.busy:
+        again, batches.stopped_by = bool(batches.stopped_by), batches.stopped_by or number
+        if again or batches.waiting:
             raise KeyboardInterrupt
-        batches.stopping = True
 
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, ask)
+    ours: list[int] = []
+    if threading.current_thread() is threading.main_thread():
+        ours = [number for number, handler in DEFAULTS.items() if signal.getsignal(number) is handler]
+    for number in ours:
+        signal.signal(number, ask)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, DEFAULTS[number])
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from pipeline.errors import UnknownName, UsageError
+from pipeline.errors import RxtapeError, SinkError, UnknownName, UsageError
 from pipeline.sinks import Sink
 
 __all__ = ["KINDS", "Plugin", "load", "open_sink", "plugins"]
@@ -54,7 +54,7 @@ def load(kind: str, name: str) -> Any:
     point = points[0]
     try:
         return point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = f"{point.value}, of {package_of(point)}"
         raise UsageError(f"the {kind} {name!r} ({where}) cannot be loaded: {type(error).__name__}: {error}") from error
 
@@ -62,13 +62,23 @@ def load(kind: str, name: str) -> Any:
 def open_sink(url: str) -> Sink:
     """The sink of a URL: `jsonl:alerts.jsonl`, `console:`, `memory:`, or that of a plug-in.
 
-    Raises UnknownName for a scheme nobody offers, SinkError where the sink cannot be opened.
+    Raises UnknownName for a scheme nobody offers, UsageError for a target that makes no sense, SinkError where the sink
+    cannot be opened.
+
+    >>> open_sink("memory:").alerts
+    []
     """
     scheme, colon, target = url.partition(":")
     known = {plugin.name for plugin in plugins("sink")}
     if not colon and scheme not in known:
         raise UsageError(f"{url!r} names no sink; write it with its kind, such as jsonl:{url}. There are: {', '.join(sorted(known))}")
-    sink: Sink = load("sink", scheme)(target)
+    kind = load("sink", scheme)
+    try:
+        sink: Sink = kind(target)
+    except RxtapeError:
+        raise
+    except Exception as error:
+        raise SinkError(f"{url} cannot be opened: {type(error).__name__}: {error}") from error
     return sink
 
 

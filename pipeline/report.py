@@ -1,17 +1,24 @@
 """The report of a run: what was read, what was found, and what went wrong."""
 
 import html
-from collections.abc import Iterable
+import signal
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pipeline.alerts import Alert, Alerts
 from pipeline.errors import RxtapeError
 from pipeline.graph import Fault
 from pipeline.watchdog import Hang
 
+if TYPE_CHECKING:
+    from pipeline.drawing import Plot
+    from pipeline.frames import Time
+
 __all__ = ["Latency", "Report"]
 
 FINE_BITS = 5
+SHOWN = 20
 
 
 class Latency:
@@ -53,6 +60,8 @@ class Report:
     `alerts` holds the alerts in order (empty where they were not kept), `alerts_by` counts them by strategy, symbol and
     event. `latency` is per batch. `quarantined` are the strategies and sinks that were cut off, `undelivered` counts
     what those sinks did not get. `incomplete` is the error that ended the input early: what was judged before it stands.
+    `stopped_by` is the number of the signal that stopped the run (13: the reader of a pipe has left), or 0. `again` builds
+    the same run once more, without its sinks.
     """
 
     ticks: int = 0
@@ -68,7 +77,13 @@ class Report:
     hangs: list[Hang] = field(default_factory=list)
     undelivered: dict[str, int] = field(default_factory=dict)
     incomplete: RxtapeError | None = None
-    interrupted: bool = False
+    stopped_by: int = 0
+    again: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """A signal ended the run early."""
+        return self.stopped_by > 0
 
     @property
     def alert_count(self) -> int:
@@ -82,8 +97,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """What the command line returns: 0, 1 something quarantined, 3 incomplete, 130 interrupted."""
-        return 130 if self.interrupted else 3 if self.incomplete else 1 if self.quarantined else 0
+        """What the command line returns: 0, 1 something quarantined, 3 incomplete, 128 + the number of the signal that stopped it."""
+        return 128 + self.stopped_by if self.interrupted else 3 if self.incomplete else 1 if self.quarantined else 0
 
     def count(self, alerts: Iterable[Alert]) -> None:
         """Count alerts by strategy, symbol and event."""
@@ -113,7 +128,7 @@ class Report:
         if self.incomplete is not None:
             rows.append(("INCOMPLETE", str(self.incomplete)))
         if self.interrupted:
-            rows.append(("INTERRUPTED", "the rows after this were not read"))
+            rows.append(("INTERRUPTED", f"by {signal_name(self.stopped_by)}; what was judged before it stands"))
         return rows
 
     def summary(self) -> str:
@@ -121,10 +136,40 @@ class Report:
         counts = [("", f"{count:,} {event}  {strategy}  {symbol}") for (strategy, symbol, event), count in self.alerts_by.items()]
         return "\n".join(f"{name:<12} {value}" for name, value in counts + self.facts())
 
+    def plot(self, symbol: str | None = None, *, start: "Time | None" = None, until: "Time | None" = None, tz: str = "UTC") -> "Plot":
+        """Draw one symbol: its price with averages and bands, alerts (full: raised, hollow: cleared), and other signals below.
+
+        Without `symbol` the one with most alerts. Shows `start` <= time < `until` (text with a zone, datetimes, or ns UTC),
+        with the time axis in the zone `tz`. A million ticks are thinned to what can be seen, spikes included. The run kept
+        nothing for this: the feed is read, and the strategies run, a second time. Returns a matplotlib figure, shown by a
+        notebook; `.savefig("out.png")` saves it, `.axes[0]` is the panel of the price.
+
+        Raises UsageError where matplotlib is missing or a second reading gives other ticks, UnknownName for the symbol.
+
+        >>> from pipeline.checks import tape_of
+        >>> from pipeline.runner import run
+        >>> figure = run(tape_of(price=[10.0, 12.0, 11.0])).plot("A")
+        >>> figure.axes[0].get_ylabel(), figure.axes[0].get_lines()[0].get_ydata().tolist()
+        ('price\\n(quote currency)', [10.0, 12.0, 11.0])
+        """
+        from pipeline.plot import drawing, picture_of
+
+        figure: Plot = drawing().draw(picture_of(self, symbol, start, until), tz)
+        return figure
+
     def _repr_html_(self) -> str:
         def line(name: str, value: str) -> str:
             return f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:left'>{html.escape(value)}</td></tr>"
 
-        facts = "".join(line(name, value) for name, value in self.facts())
-        counts = "".join(line(strategy, f"{symbol}: {count:,} {event}") for (strategy, symbol, event), count in self.alerts_by.items())
-        return f"<table>{facts}{counts}</table>"
+        most = sorted(self.alerts_by.items(), key=lambda item: -item[1])
+        rows = self.facts() + [(strategy, f"{symbol}: {count:,} {event}") for (strategy, symbol, event), count in most[:SHOWN]]
+        if len(most) > SHOWN:
+            rows.append(("", f"and {sum(count for _, count in most[SHOWN:]):,} alerts more"))
+        return f"<table>{''.join(line(name, value) for name, value in rows)}</table>"
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

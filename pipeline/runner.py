@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from signal import SIGINT
 from time import perf_counter, perf_counter_ns
 from typing import Any, Literal, get_args
 
@@ -14,15 +16,16 @@ from pipeline.collector import Collector
 from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
-from pipeline.errors import BadRow, BuildError, EngineFault, InputError, RxtapeError, SinkError, UnknownName, UsageError
+from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
 from pipeline.feed import Feed, recorded
 from pipeline.flow import Signal, Tape
 from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
-from pipeline.interruption import Batches, frozen_heap, stop_between_batches
+from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_between_batches
 from pipeline.report import Report
 from pipeline.sinks import Sink
+from pipeline.sinks.files import destination_of
 from pipeline.sinks.jsonl import JsonLines
 from pipeline.sinks.worker import SinkWorker
 from pipeline.strategy import Strategy
@@ -73,6 +76,8 @@ def run(
         quarantine=quarantine, keep_alerts=keep_alerts,
     )  # fmt: skip
     report = made.go(sinks)
+    if report.stopped_by not in (0, SIGINT, NOBODY_LISTENS):
+        raise SystemExit(report.exit_code)
     if raise_faults and report.quarantined:
         raise report.quarantined[0].error
     return report
@@ -101,7 +106,8 @@ class Run:
         if on_bad not in get_args(OnBad):
             raise UnknownName("policy for bad rows", on_bad, get_args(OnBad))
         self.feed = feed_of(feed)
-        self.report = Report()
+        again: dict[str, Any] = {"late": late, "lateness": lateness, "on_bad": on_bad, "max_symbols": max_symbols}
+        self.report = Report(again=partial(Run, feed, *strategies, **again))
         self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
         self._batches = Batches()
         self.graph = Graph(SymbolTable(limit=max_symbols), self._faulted)
@@ -144,27 +150,35 @@ class Run:
     def go(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
         """Run to the end of the feed, deliver everything, and close the sinks; once."""
         report = self.report
-        self._delivery = Delivery(sinks, self._sink_faulted, worker)
         began = perf_counter()
-        try:
-            with self._watchdog, stop_between_batches(self._batches), frozen_heap(), np.errstate(all="ignore"):
-                if self._check_first:
-                    self._check_all()
-                self._judge_all()
-        except (InputError, SinkError) as error:
-            report.incomplete = error
-            report.bad_rows += isinstance(error, BadRow)
-        except KeyboardInterrupt:
-            self.collector.drop()
-            report.interrupted = True
-        finally:
-            report.undelivered = self._delivery.close()
-            if self._set_aside is not None:
-                self._set_aside.flush()
-                self._set_aside.close()
+        with stop_between_batches(self._batches):
+            self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied())
+            try:
+                with self._watchdog, frozen_heap(), np.errstate(all="ignore"):
+                    if self._check_first:
+                        self._check_all()
+                    self._judge_all()
+            except (InputError, SinkError) as error:
+                report.incomplete = error
+                report.bad_rows += isinstance(error, BadRow)
+            except KeyboardInterrupt:
+                self.collector.drop()
+                self._batches.stopped_by = self._batches.stopped_by or SIGINT
+            finally:
+                report.undelivered = self._delivery.close()
+                if self._set_aside is not None:
+                    self._set_aside.flush()
+                    self._set_aside.close()
+        report.stopped_by = int(self._batches.stopped_by)
         report.seconds = perf_counter() - began
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
         return report
+
+    def _occupied(self) -> dict[str, str]:
+        """Files that no sink may write to: the feed's, and that of the rows set aside."""
+        path = getattr(self.feed, "path", None)
+        found = {} if path is None else {destination_of(path): "the feed"}
+        return found if self._set_aside is None else found | {self._set_aside.destination: "the quarantine file"}
 
     def _check_all(self) -> None:
         """Read the whole feed as the run will, and judge nothing."""
@@ -205,8 +219,7 @@ class Run:
         self.report.latency.add(perf_counter_ns() - began)
         self.report.ticks += rows
         batches.busy = False
-        if batches.stopping:
-            raise KeyboardInterrupt
+        batches.check()
 
     def _deliver(self) -> None:
         alerts = self.collector.take()
@@ -220,7 +233,7 @@ class Run:
         """The rows of the feed; whatever it raises is bad input, and names it."""
         promised = self.feed.columns - {"seq", "kind"}
         try:
-            for raw in self.feed.rows():
+            for raw in self._batches.awaited(self.feed.rows()):
                 if not promised <= raw.columns.keys():
                     absent = min(promised - raw.columns.keys())
                     raise InputError(f"the feed {self.feed.name} gave rows without the column {absent!r}, which it has promised")
@@ -250,6 +263,10 @@ class Run:
         self._on_fault(fault)
 
     def _sink_faulted(self, name: str, error: BaseException) -> None:
+        if isinstance(error, ReaderLeft):
+            if self._delivery.unheard and not self._keep:
+                self._batches.stopped_by = self._batches.stopped_by or NOBODY_LISTENS
+            return
         self._faulted(Fault(f"sink {name}", error, self.graph.next_row))
 
     def _hung(self, hang: Hang) -> None:

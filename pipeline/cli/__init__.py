@@ -1,5 +1,8 @@
 """The command line. Each command is a file of its own, imported when it is used, so that `--help` needs nothing heavy."""
 
+import os
+import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +15,7 @@ __all__ = ["main"]
 COMMANDS = {
     "demo": "Replay the bundled tape through the flagship strategy.",
     "replay": "Replay a file of recorded ticks through strategies.",
+    "strategies": "List, show, begin and check strategies.",
     "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",
 }
 
@@ -27,6 +31,11 @@ class Commands(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
+        if ctx is not None and ctx.resilient_parsing:  # TAB was pressed
+            from pipeline.cli.completion import stand_in
+
+            if (quick := stand_in(cmd_name)) is not None:
+                return quick
         command: click.Command = getattr(import_module(f"pipeline.cli.{cmd_name}"), cmd_name)
         return command
 
@@ -43,6 +52,9 @@ class Commands(click.Group):
             raise
         except KeyboardInterrupt:
             ctx.exit(130)
+        except BrokenPipeError:
+            discard_output()
+            ctx.exit(141)
         except RxtapeError as error:
             from pipeline.sinks.console import neutral
 
@@ -50,11 +62,23 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def discard_output() -> None:
+    """Nobody reads standard output any more: what Python still holds for it goes nowhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+COMPLETION = """\b
+Completion with TAB, in bash (zsh, fish alike):  eval "$(_RXTAPE_COMPLETE=bash_source rxtape)"
+"""
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=COMPLETION)
 @click.version_option(package_name="rxtape")
 def main() -> None:
     """rxtape: recorded or live ticks in, exact alerts out.
 
     Alerts go to standard output (or where -o says), everything else to standard error. Exit codes: 0 done, 1 a strategy
-    or sink was cut off, 2 wrong usage, 3 bad input (the run is incomplete), 130 interrupted.
+    or sink was cut off, or a sink could not be opened, 2 wrong usage, 3 bad input (the run is incomplete), 130 interrupted
+    (143 by SIGTERM, 129 by SIGHUP), 141 nobody reads the output any more.
     """

@@ -10,7 +10,9 @@ from pipeline.cli.choice import chosen_strategies
 from pipeline.cli.screen import Screen
 from pipeline.errors import UsageError
 from pipeline.feed import Feed
+from pipeline.interruption import NOBODY_LISTENS
 from pipeline.kernels import cache_folder
+from pipeline.plot import check_picture, save_plot
 from pipeline.plugins import load
 from pipeline.report import Report
 from pipeline.runner import Run
@@ -30,6 +32,8 @@ __all__ = ["replay", "run_on_screen"]
 @click.option("--lateness", default="0s", show_default=True, metavar="LENGTH", help="How late a row may be and still be put in order.")
 @click.option("--max-symbols", type=click.IntRange(min=1), default=MAX_SYMBOLS, show_default=True, help="How many symbols are accepted.")
 @click.option("--quarantine", type=click.Path(path_type=Path), help="A JSONL file for the rows that --late drop sets aside.")
+@click.option("--plot", type=click.Path(path_type=Path), help="A picture of one symbol with its signals and alerts: out.png, out.svg, ...")
+@click.option("--plot-symbol", metavar="SYMBOL", help="The symbol of the picture.  [default: the one with most alerts]")
 @click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
 @click.pass_context
 def replay(ctx: click.Context, /, file: Path, **options: Any) -> None:
@@ -49,12 +53,23 @@ def replay(ctx: click.Context, /, file: Path, **options: Any) -> None:
     ctx.exit(report.exit_code)
 
 
-def run_on_screen(feed: Feed, strategies: Sequence[Strategy], outputs: Sequence[str], screen: Screen, **options: Any) -> Report:
-    """Run, and tell the user about it."""
+def run_on_screen(
+    feed: Feed, strategies: Sequence[Strategy], outputs: Sequence[str], screen: Screen, plot: Path | None = None,
+    plot_symbol: str | None = None, **options: Any,
+) -> Report:  # fmt: skip
+    """Run, tell the user about it, and draw it if a file is named for that."""
+    if plot is not None:
+        check_picture(plot)
+    elif plot_symbol is not None:
+        raise UsageError("--plot-symbol says what to draw, and nothing is drawn; add --plot out.png")
     run = Run(feed, *strategies, keep_alerts=False, on_fault=screen.say, on_hang=screen.say, **options)
     if not any(Path(cache_folder()).rglob("*.nbi")):
         screen.say("compiling kernels, once; this takes some seconds")
     with screen.progress(run):
         report = run.go(outputs)
-    screen.summarize(report)
+    if report.stopped_by != NOBODY_LISTENS:
+        screen.summarize(report)
+    if plot is not None and report.ticks and not report.interrupted:
+        save_plot(report, plot, plot_symbol)
+        screen.say(f"the picture is in {plot}")
     return report

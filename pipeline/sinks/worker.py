@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from pipeline.alerts import Alert
-from pipeline.errors import SinkError
+from pipeline.errors import ReaderLeft, SinkError
 from pipeline.sinks import Sink
 
 __all__ = ["SinkWorker"]
@@ -27,7 +27,8 @@ class SinkWorker:
 
     A write that raises is tried `attempts` times with growing, jittered pauses; then the sink is quarantined: `on_fault`
     gets the error at once (on the worker's thread), the sink is not called again, and `undelivered` counts what it did
-    not get, `queued` what it has yet to get. A sink that neither takes anything nor raises for `patience` seconds is quarantined too.
+    not get, `queued` what it has yet to get. A sink that neither takes anything nor raises for `patience` seconds is quarantined too,
+    and one that raises ReaderLeft at once.
     """
 
     def __init__(
@@ -125,6 +126,8 @@ class SinkWorker:
                 pause = min(pause * 4, LONGEST_PAUSE)
             try:
                 job() if callable(job) else self.sink.write(job)
+            except ReaderLeft as error:
+                return error
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a sink raises is tried again, then reported
                 last = error
             else:

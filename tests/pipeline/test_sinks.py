@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.alerts import Alert
 from pipeline.delivery import Delivery
-from pipeline.errors import SinkError
-from pipeline.sinks import Sink, jsonl
+from pipeline.errors import ReaderLeft, SinkError, UsageError
+from pipeline.sinks import Sink, files
 from pipeline.sinks.console import ConsoleSink, neutral
 from pipeline.sinks.jsonl import JsonlSink
 from pipeline.sinks.memory import MemorySink
@@ -116,6 +116,16 @@ def test_fault_60_a_broken_sink_does_not_touch_the_others():
     assert [(name, str(error)) for name, error in faults] == [("Flaky", "the disk is on fire")]
 
 
+def test_a_sink_whose_reader_has_left_is_not_tried_again_and_is_owed_nothing():
+    sink, faults = Flaky(lambda call: call == 2, error=ReaderLeft), []
+    delivery = Delivery([sink], lambda *fault: faults.append(fault), lambda *args: SinkWorker(*args, sleep=lambda _: None))
+    for first in range(5):
+        delivery.deliver(alerts(1, first))
+    assert delivery.close() == {}
+    assert (sink.calls, sink.alerts, delivery.unheard) == (2, alerts(1), True)
+    assert [type(error) for _, error in faults] == [ReaderLeft]
+
+
 def test_pauses_grow_and_are_jittered():
     pauses = []
     worker = SinkWorker(Flaky(lambda call: True), "test", lambda error: None, attempts=5, sleep=pauses.append)
@@ -215,7 +225,7 @@ def test_a_write_that_fails_half_way_leaves_no_half_line(tmp_path, monkeypatch):
         return real(file, data)
 
     sink = JsonlSink(path)
-    monkeypatch.setattr(jsonl.os, "write", short_then_full)
+    monkeypatch.setattr(files.os, "write", short_then_full)
     worker = worker_of(sink, faults)
     for first in range(9):
         worker.deliver(alerts(1, first))
@@ -227,9 +237,11 @@ def test_a_write_that_fails_half_way_leaves_no_half_line(tmp_path, monkeypatch):
 
 
 def test_jsonl_that_cannot_be_opened(tmp_path):
-    for path, reason in ((tmp_path / "absent" / "a.jsonl", "No such file"), (tmp_path, "directory"), ("", "needs a file")):
+    for path, reason in ((tmp_path / "absent" / "a.jsonl", "No such file"), (tmp_path, "directory")):
         with pytest.raises(SinkError, match=reason):
             JsonlSink(path)
+    with pytest.raises(UsageError, match=r"jsonl: names no file; write jsonl:alerts\.jsonl"):
+        JsonlSink("")
 
 
 # The console.
