@@ -74,6 +74,8 @@ class HandMade:
         for alert in item if isinstance(item, list | tuple | Alerts) else (item,):
             if not isinstance(alert, Alert):
                 raise BuildError(f"{self.strategy} gave {alert!r:.80} as an alert; expected an Alert, or a list of them")
+            if not 0 <= index(alert.time) < 1 << 63:
+                raise BuildError(f"{self.strategy} gave an alert at {alert.time!r}; expected ns since 1970")
             self.out.append(alert if alert.strategy and alert.id and alert.order.time else self._completed(alert))
 
     def _completed(self, alert: Alert) -> Alert:

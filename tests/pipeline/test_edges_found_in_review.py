@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from reactivex import operators as ops
 
 from pipeline import Strategy, alert_when, combine_latest
 from pipeline.alerts import Alert
@@ -18,6 +19,7 @@ from pipeline.operators import age, column, ema, last, mid, moving_average, of, 
 from pipeline.operators.columns import Column
 from pipeline.runner import run
 from pipeline.sinks.console import ConsoleSink
+from pipeline.sinks.memory import MemorySink
 from pipeline.stage import Operator
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -293,3 +295,16 @@ def test_signals_without_names_are_refused():
 )
 def test_what_a_function_returns_may_be_a_strided_view(strided):
     assert values_of(lambda ticks: strided(ticks).pipe(moving_average(2)), price=[1.0, 2.0, 4.0])[1:] == [1.5, 3.0]
+
+
+@pytest.mark.parametrize("time", [-1, 1 << 63, 10**30])
+def test_an_alert_at_no_time_cuts_off_its_strategy_and_no_sink(time):
+    class Wrong(Strategy):
+        def alerts(self, ticks):
+            return ticks.pipe(each_tick(), ops.map(lambda tick: Alert(symbol="A", time=time)))
+
+    sink = MemorySink()
+    report = run(tape_of(price=[1.0, 2.0]), Wrong(), sinks=[sink])
+    assert [fault.owner for fault in report.quarantined] == ["wrong"]
+    assert "expected ns since 1970" in str(report.quarantined[0].error)
+    assert not sink.alerts
