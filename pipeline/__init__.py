@@ -6,16 +6,31 @@ if TYPE_CHECKING:
     from pipeline.alerts import Alert, Alerts
     from pipeline.combine import combine_latest
     from pipeline.flow import Signal, Tape, where
+    from pipeline.frames import frame
     from pipeline.rules import alert_when
     from pipeline.runner import run
     from pipeline.strategy import Strategy
     from pipeline.ticks import Kind, Tick, Ticks
 
-__all__ = ["Alert", "Alerts", "Kind", "Signal", "Strategy", "Tape", "Tick", "Ticks", "alert_when", "combine_latest", "run", "where"]
+__all__ = [
+    "Alert",
+    "Alerts",
+    "Kind",
+    "Signal",
+    "Strategy",
+    "Tape",
+    "Tick",
+    "Ticks",
+    "alert_when",
+    "combine_latest",
+    "frame",
+    "run",
+    "where",
+]
 
 WHERE = {
     "Alert": "alerts", "Alerts": "alerts", "combine_latest": "combine", "Signal": "flow", "Tape": "flow", "where": "flow",
-    "alert_when": "rules", "run": "runner", "Strategy": "strategy", "Kind": "ticks", "Tick": "ticks", "Ticks": "ticks",
+    "frame": "frames", "alert_when": "rules", "run": "runner", "Strategy": "strategy", "Kind": "ticks", "Tick": "ticks", "Ticks": "ticks",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from pipeline.durations import SECOND
 
@@ -16,6 +17,7 @@ __all__ = ["CLEARED", "RAISED", "Alert", "AlertIds", "Alerts", "Order", "format_
 
 RAISED = "raised"
 CLEARED = "cleared"
+SHOWN = 20
 
 
 class Order(NamedTuple):
@@ -102,18 +104,25 @@ class Alerts(Sequence[Alert]):
     __hash__ = None  # type: ignore[assignment]
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """A frame, a row an alert, each named value a column."""
+        """A frame, a row an alert: time (datetime64[ns, UTC]), eight columns in all, and a column a named value.
+
+        A value that is named like one of the eight has `_value` after its name; what an alert does not name is nan.
+        """
         import pandas as pd
 
         columns = ("symbol", "strategy", "event", "severity", "message", "rule", "id")
-        rows = [{**{name: getattr(alert, name) for name in columns}, **alert.values} for alert in self]
-        frame = pd.DataFrame(rows, columns=None if rows else list(columns))
-        frame.insert(0, "time", pd.to_datetime([alert.time for alert in self], utc=True, unit="ns"))
-        return frame
+        time = pd.DatetimeIndex(np.array([alert.time for alert in self], "M8[ns]")).tz_localize("UTC")
+        data: dict[str, Any] = {"time": time} | {name: pd.Series([getattr(each, name) for each in self], dtype="str") for name in columns}
+        fixed = frozenset(data)
+        for name in dict.fromkeys(name for alert in self for name in alert.values):
+            data[f"{name}_value" if name in fixed else name] = [alert.values.get(name, np.nan) for alert in self]
+        return pd.DataFrame(data)
 
     def _repr_html_(self) -> str:
-        shown: str = self[:20].to_pandas().to_html(index=False)
-        return f"<p>{len(self):,} alerts</p>{shown}"
+        first = self[:SHOWN]
+        shown: str = first.to_pandas().to_html(index=False)
+        rest = len(self) - len(first)
+        return f"<p>{len(self):,} alerts</p>{shown}" + (f"<p>and {rest:,} more</p>" if rest else "")
 
 
 def format_time(time_ns: int) -> str:

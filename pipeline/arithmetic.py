@@ -1,5 +1,6 @@
 """Arithmetic and comparisons between signals, read as one would write them."""
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,13 @@ from pipeline.errors import BuildError
 from pipeline.values import Floats, known_only
 
 __all__ = ["Arithmetic"]
+
+WINDOWS = "for a window use an operator, as in signal.pipe(moving_average(10)) or signal.pipe(buffer(10).apply(f))"
+SIGNS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.divide: operator.truediv, np.power: operator.pow,
+    np.remainder: operator.mod, np.floor_divide: operator.floordiv, np.negative: operator.neg, np.absolute: operator.abs,
+    np.greater: operator.gt, np.greater_equal: operator.ge, np.less: operator.lt, np.less_equal: operator.le,
+}  # fmt: skip
 
 
 class Arithmetic(ABC):
@@ -88,6 +96,15 @@ class Arithmetic(ABC):
     def __or__(self, other: object) -> Any:
         return self._with(other, np.logical_or, "|", logical=True)
 
+    def __mod__(self, other: object) -> Any:
+        return self._with(other, np.remainder, "%")
+
+    def __floordiv__(self, other: object) -> Any:
+        return self._with(other, np.floor_divide, "//")
+
+    def __rpow__(self, other: object) -> Any:
+        return self._with(other, np.power, "**", swapped=True)
+
     def __neg__(self) -> Any:
         return self.each(np.negative, "-x", None)
 
@@ -98,4 +115,37 @@ class Arithmetic(ABC):
         return self.each(known_only(np.logical_not), "~x", None, logical=True)
 
     def __bool__(self) -> bool:
-        raise BuildError("a signal is neither true nor false: combine signals with & and |, not with and, or, not, if")
+        raise BuildError(
+            "a signal is neither true nor false: and, or, not, if, min, max and a < b < c do not work; combine signals with & and |, "
+            "or write combine_latest(a=..., b=...).apply(lambda s: np.maximum(s.a, s.b))"
+        )
+
+    def __float__(self) -> float:
+        raise BuildError(
+            "a signal is a column, not a number: no math.log, float, len or loop; write signal.apply(np.log) for math.log(signal)"
+        )
+
+    __int__ = __index__ = __len__ = __iter__ = __float__
+
+    def __round__(self, places: int = 0) -> Any:
+        raise BuildError("round(signal): write signal.apply(np.round)")
+
+    def __getitem__(self, rows: object) -> Any:
+        raise BuildError(f"signal[{rows!r}]: a signal has one value a row, and no places to look up; {WINDOWS}")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"a signal has no {name!r}; {WINDOWS}")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        sign = SIGNS.get(ufunc)
+        if method == "__call__" and sign is not None and not options:
+            return sign(*(value.item() if isinstance(value, np.generic) else value for value in inputs))
+        name = f"np.{ufunc.__name__}"
+        if method == "__call__" and len(inputs) == 1:
+            raise BuildError(f"{name}(signal): a signal is no array yet; write signal.apply({name})")
+        raise BuildError(f"{name} of signals: they are no arrays yet; write combine_latest(a=..., b=...).apply(lambda s: {name}(s.a, s.b))")
+
+    def __array__(self, *options: object, **named: object) -> Any:
+        raise BuildError(f"a signal is no array yet; for a function of single values write signal.apply(f), {WINDOWS}")

@@ -6,9 +6,6 @@ few rows, for examples and tests.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +13,12 @@ from numpy.typing import NDArray
 
 from pipeline.alerts import Alert
 from pipeline.flow import Signal, Tape
-from pipeline.graph import Graph, GraphSnapshot
+from pipeline.graph import Graph
+from pipeline.observation import Build, LawBroken, Observed, agree, batches_of, listen, observe, push, run_through
+from pipeline.operators.columns import Column
 from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Kind, Ticks
-from pipeline.values import Values
 
 if TYPE_CHECKING:
     import pandas
@@ -42,93 +40,7 @@ __all__ = [
     "values_of",
 ]
 
-Build = Callable[[Tape], Any]
 MIDNIGHT = 1_704_153_600 * 10**9
-
-
-class LawBroken(AssertionError):
-    """A law does not hold; the message says which, and where."""
-
-
-@dataclass
-class Observed:
-    """What came out: alerts, or the columns of a signal or tape, whose rows they are, and the rows of each batch beside the root's."""
-
-    alerts: list[Alert] = field(default_factory=list)
-    columns: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
-    symbols: list[NDArray[Any]] = field(default_factory=list)
-    batches: list[tuple[int, int]] = field(default_factory=list)
-    derived: bool = False
-    settled: int = 0
-    snapshot: GraphSnapshot | None = None
-
-    def column(self, name: str) -> NDArray[Any]:
-        """One column of all batches."""
-        return np.concatenate(self.columns[name])
-
-    def bits(self) -> dict[str, list[Any]]:
-        """Everything, to the last bit: nan equals nan, 0.0 differs from -0.0."""
-        shown: dict[str, list[Any]] = {name: np.concatenate(parts).view(np.uint8).tolist() for name, parts in self.columns.items()}
-        return shown | {"alerts": [repr(alert) for alert in self.alerts]}
-
-    def settle(self) -> None:
-        """The batch is over: its alerts stand in the order of the tape, as a run gives them."""
-        self.alerts[self.settled :] = sorted(self.alerts[self.settled :], key=attrgetter("order"))
-        self.settled = len(self.alerts)
-
-    def take(self, item: Any) -> None:
-        """One item of whatever is observed."""
-        if isinstance(item, Values):
-            found = {"value": item.value, "fresh": item.fresh}
-            rows = item.rows
-        elif isinstance(item, Ticks):
-            found, rows = dict(item.columns), item
-        elif isinstance(item, Alert):
-            self.alerts.append(item)
-            return
-        else:
-            self.alerts.extend(item)
-            return
-        self.symbols.append(rows.columns["symbol"])
-        self.batches.append((len(rows), len(rows.root)))
-        for name, column in found.items():
-            self.columns.setdefault(name, []).append(column)
-
-
-def observe(build: Build, ticks: Ticks, cuts: Sequence[int] = (), start: GraphSnapshot | None = None) -> Observed:
-    """Run what `build` makes on a tape cut at the given rows; `start` continues from a snapshot."""
-    graph = Graph(SymbolTable(ticks.symbols))
-    tape = Tape(graph, "tape", frozenset(ticks.columns))
-    seen = Observed()
-    owner = getattr(getattr(build, "__self__", None), "name", "observed")
-    graph.identities[owner] = repr(getattr(build, "__self__", ""))
-    with graph.owned_by(owner):
-        made = build(tape)
-        for stream in made if isinstance(made, list | tuple) else [made]:
-            stream.subscribe(seen.take)
-            seen.derived = isinstance(stream, Tape) and stream.derived
-    if start is not None:
-        graph.restore(start)
-    edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(ticks)}), len(ticks)]
-    for first, last in pairwise(edges):
-        part = ticks[first:last]
-        push(graph, tape, Ticks(part.columns, graph.symbols))
-        seen.settle()
-    if graph.faults:
-        raise next(iter(graph.faults.values())).error
-    seen.snapshot = graph.snapshot()
-    return seen
-
-
-def push(graph: Graph, tape: Tape, batch: Ticks) -> None:
-    """One batch through a graph."""
-    if len(batch):
-        graph.enter(len(batch))
-        try:
-            with np.errstate(all="ignore"):
-                tape.emit(batch)
-        finally:
-            graph.leave()
 
 
 def split_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
@@ -146,29 +58,34 @@ def restart_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
 
 
 def symbol_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
-    """Replacing the rows of other symbols by HEARTBEATs of the same times changes nothing for a symbol."""
+    """Replacing the rows of other symbols by HEARTBEATs of the same times changes nothing for a symbol: for either half of them."""
     codes = np.unique(ticks.symbol)
-    kept = set(codes[codes > 0][: max(1, len(codes) // 2)].tolist())
-    mine = np.isin(ticks.symbol, sorted(kept))
+    known = codes[codes > 0].tolist()
+    together = observe(build, ticks)
+    for kept in (set(known[: max(1, len(known) // 2)]), set(known[max(1, len(known) // 2) :])):
+        alone = observe(build, without_others(ticks, kept), cuts)
+        agree("symbol", only(together, ticks, kept), only(alone, ticks, kept))
+
+
+def without_others(ticks: Ticks, kept: set[int]) -> Ticks:
+    """The tape with HEARTBEATs for the rows of other symbols."""
+    others = ~np.isin(ticks.symbol, sorted(kept))
     columns = {name: column.copy() for name, column in ticks.columns.items()}
-    columns["symbol"][~mine] = 0
-    columns["kind"][~mine] = Kind.HEARTBEAT
+    columns["symbol"][others] = 0
+    columns["kind"][others] = Kind.HEARTBEAT
     for name in columns.keys() - {"seq", "time", "symbol", "kind"}:
-        columns[name][~mine] = np.nan if columns[name].dtype.kind == "f" else 0
+        columns[name][others] = np.nan if columns[name].dtype.kind == "f" else 0
     for column in columns.values():
         column.setflags(write=False)
-    alone = observe(build, Ticks(columns, ticks.symbols), cuts)
-    agree("symbol", only(observe(build, ticks), ticks, kept), only(alone, ticks, kept))
+    return Ticks(columns, ticks.symbols)
 
 
 def only(seen: Observed, ticks: Ticks, codes: set[int]) -> Observed:
     """What concerns some symbols."""
-    names = {ticks.symbols.name(code) for code in codes}
+    names, wanted = {ticks.symbols.name(code) for code in codes}, sorted(codes)
+    mine = {name: np.isin(np.concatenate(parts), wanted) for name, parts in seen.symbols.items() if name.split()[-1] != "seq"}
     alerts = [alert for alert in seen.alerts if alert.symbol in names]
-    if not seen.columns:
-        return Observed(alerts)
-    mine = np.isin(np.concatenate(seen.symbols), sorted(codes))
-    return Observed(alerts, {name: [np.concatenate(parts)[mine]] for name, parts in seen.columns.items() if name != "seq"})
+    return Observed(alerts, {name: [seen.column(name)[rows]] for name, rows in mine.items()})
 
 
 def lockstep_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
@@ -176,19 +93,27 @@ def lockstep_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
     seen = observe(build, ticks, cuts)
     expected = len({cut for cut in cuts if 0 < cut < len(ticks)}) + 1
     if seen.columns and len(seen.batches) != expected:
-        raise LawBroken(f"lockstep law: {len(seen.batches)} batches came out for {expected} that went in")
+        raise LawBroken("lockstep", "batches", f"{expected}, as many as went in", f"{len(seen.batches)}")
     if "value" in seen.columns and any(len(value) != rows for value, (rows, _) in zip(seen.columns["value"], seen.batches, strict=True)):
-        raise LawBroken("lockstep law: a signal has other rows than its tape")
+        raise LawBroken("lockstep", "a signal", "the rows of its tape", "others")
 
 
 def no_look_ahead_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
-    """What comes out of the first n rows is a prefix of what comes out of all."""
+    """What comes out of the first n rows is what comes out of all, up to there."""
     whole = observe(build, ticks)
-    for cut in {cut for cut in cuts if 0 < cut < len(ticks)}:
+    for cut in sorted({cut for cut in cuts if 0 < cut < len(ticks)}):
         part = observe(build, ticks[:cut])
-        shown = Observed(whole.alerts[: len(part.alerts)])
-        shown.columns = {name: [np.concatenate(parts)[: len(part.column(name))]] for name, parts in whole.columns.items()}
+        shown = Observed(until(whole.alerts, ticks[:cut], len(part.alerts)))
+        shown.columns = {name: [whole.column(name)[: len(part.column(name))]] for name in whole.columns}
         agree(f"no look-ahead (after {cut} rows)", shown, part)
+
+
+def until(alerts: list[Alert], ticks: Ticks, count: int) -> list[Alert]:
+    """The alerts up to the last of the rows; of those that a strategy made by hand, which have no place in the tape, the first `count`."""
+    if not all(alert.order.time for alert in alerts):
+        return alerts[:count]
+    last = (int(ticks.time[-1]), 2, int(ticks.seq[-1]))
+    return [alert for alert in alerts if alert.order <= last]
 
 
 LAWS = (split_law, restart_law, symbol_law, lockstep_law, no_look_ahead_law)
@@ -210,43 +135,39 @@ class Raises(Strategy):
                 raise RuntimeError("made to fail")
             return x
 
-        from pipeline.operators.columns import Column
+        return neighbour(ticks).apply(fail)
 
-        return ticks.through(Column("price" if "price" in ticks.columns else "bid")).apply(fail)
+
+def neighbour(ticks: Tape) -> Signal:
+    """A signal to stand beside another: the first column with numbers in it."""
+    return ticks.through(Column(next((name for name in ("price", "bid") if name in ticks.columns), "time")))
 
 
 def isolation_law(build: Build, ticks: Ticks, cuts: Sequence[int]) -> None:
-    """A strategy that raises beside it changes nothing."""
+    """A strategy that raises beside it, at the first, a middle or the last batch, changes nothing; nor does it change a neighbour."""
+    undisturbed, expected = observe(neighbour, ticks, cuts), observe(build, ticks, cuts)
+    count = sum(1 for batch in batches_of(ticks, cuts) if len(batch))
+    for at in sorted({1, (count + 1) // 2, count} - {0}):
+        for raises_first in (True, False):
+            seen, beside = fault_beside(build, ticks, cuts, Raises(at=at), raises_first)
+            agree(f"isolation (another raises at batch {at} of {count})", expected, seen)
+            agree("isolation (of a neighbour)", undisturbed, beside)
+
+
+def fault_beside(build: Build, ticks: Ticks, cuts: Sequence[int], bad: Raises, raises_first: bool) -> tuple[Observed, Observed]:
+    """What comes of `build`, and of a neighbour, when a strategy beside them raises."""
     graph = Graph(SymbolTable(ticks.symbols))
-    tape = Tape(graph, "tape", frozenset(ticks.columns))
-    seen, bad = Observed(), Raises(at=1 + len(cuts) // 2)
-    owner = getattr(getattr(build, "__self__", None), "name", "observed")
-    graph.identities[owner] = repr(getattr(build, "__self__", ""))
-    with graph.owned_by("raises"):
-        bad.alerts(tape).subscribe(lambda values: None)
-    with graph.owned_by(owner):
-        made = build(tape)
-        for stream in made if isinstance(made, list | tuple) else [made]:
-            stream.subscribe(seen.take)
-    edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(ticks)}), len(ticks)]
-    for first, last in pairwise(edges):
-        push(graph, tape, Ticks(ticks[first:last].columns, graph.symbols))
-        seen.settle()
-    agree("isolation", observe(build, ticks, cuts), seen)
-
-
-def agree(law: str, expected: Observed, found: Observed) -> None:
-    """Raise LawBroken at the first difference."""
-    for name, wanted in expected.bits().items():
-        got = found.bits().get(name, [])
-        if wanted != got:
-            place = next((i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b), min(len(wanted), len(got)))
-            if name == "alerts":
-                gone = f"expected {wanted[place : place + 1]}, found {got[place : place + 1]} ({len(wanted)} and {len(got)})"
-                raise LawBroken(f"{law} law: alert {place}: {gone}")
-            row = place // expected.column(name).dtype.itemsize
-            values = [repr(seen.column(name)[row : row + 1].tolist()) if name in seen.columns else "nothing" for seen in (expected, found)]
-            raise LawBroken(f"{law} law: column {name}, row {row}: expected {values[0]}, found {values[1]}")
+    tape, seen, beside = Tape(graph, "tape", frozenset(ticks.columns)), Observed(), Observed()
+    for each, out in ((bad.alerts, Observed()), (build, seen)) if raises_first else ((build, seen), (bad.alerts, Observed())):
+        listen(each, tape, out)
+    listen(neighbour, tape, beside)
+    run_through(tape, ticks, cuts, seen, beside)
+    if bad.name not in graph.faults:
+        raise LawBroken("isolation", f"batch {bad.at}", "that the strategy beside it raises, as it was made to", "that it did not run")
+    for fault in graph.faults.values():
+        if fault.owner != bad.name:
+            raise fault.error
+    return seen, beside
 
 
 def tape_of(seconds: Sequence[float] | None = None, symbol: Sequence[str] | str = "A", **columns: Any) -> Ticks:

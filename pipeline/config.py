@@ -152,17 +152,16 @@ class TomlReader:
 
     def _place(self, section: str, name: str, turn: int = 0) -> str:
         """File and line of a key, as well as a look at the text can tell."""
-        seen, inside = -1, False
+        seen, inside, heading = -1, False, ""
         head = re.compile(rf"\s*\[+\s*{re.escape(section)}\s*\]+")
         for number, line in enumerate(self.lines, 1):
             if re.match(r"\s*\[", line):
                 inside = bool(head.match(line))
                 seen += inside
-                if inside and seen == turn and name in ("", section):
-                    return f"{self.path}:{number}"
+                heading = f":{number}" if inside and seen == turn else heading
             elif inside and seen == turn and re.match(rf"\s*\"?{re.escape(name)}\"?\s*[=.]", line):
                 return f"{self.path}:{number}"
-        return str(self.path)
+        return f"{self.path}{heading}"
 
 
 def settled(config: Config, given: Mapping[str, Any]) -> dict[str, Value]:

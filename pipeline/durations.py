@@ -31,7 +31,8 @@ def nanoseconds(length: Duration) -> int:
         parts = PART.findall(text)
         if parts and "".join(n + u for n, u in parts) == text:
             return bounded(length, sum(part_ns(number, unit) for number, unit in parts))
-    raise ParameterError(f'{length!r} is no length of time; write it like "250ms", "30s", "1m", "1h30m" or "1d"')
+    unit = f', with its unit: "{length}s" is {length} seconds' if str(length).replace(".", "", 1).isdecimal() else ""
+    raise ParameterError(f'{length!r} is no length of time; write it like "250ms", "30s", "1m", "1h30m" or "1d"{unit}')
 
 
 def bounded(length: Duration, length_ns: int) -> int:

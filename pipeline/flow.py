@@ -5,6 +5,7 @@ Every stream has exactly one item for each batch of the root tape, and all stand
 """
 
 from collections.abc import Callable
+from html import escape
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from pipeline.graph import Graph, Stream
 from pipeline.operators.columns import Column
 from pipeline.probe import Rows, check_condition
 from pipeline.stage import Input, Operator, Stage, is_ours
-from pipeline.ticks import Kind, Ticks
+from pipeline.ticks import Kind, Ticks, ordered
 from pipeline.values import Flags, Floats, Values, as_float, computed, evaluate
 
 __all__ = ["Signal", "Tape", "where"]
@@ -59,6 +60,10 @@ class Tape(Stream[Ticks]):
         if name in self.__dict__.get("columns", ()):
             raise AttributeError(f'the tape has no values yet: write ticks.pipe(column("{name}")) for a signal, s.{name} in a condition')
         raise AttributeError(f"a tape has no {name!r}: its rows go through operators, ticks.pipe(moving_average(10))")
+
+    def _repr_html_(self) -> str:
+        stages = "".join(f"<li>{escape(name)}</li>" for name in self.graph.stages)
+        return f"<p>{escape(self.name)}: {escape(', '.join(ordered(dict.fromkeys(sorted(self.columns)))))}</p><ul>{stages}</ul>"
 
     def kind_of(self, reads: tuple[str, ...]) -> Kind:
         """The kind of row that brings these columns."""

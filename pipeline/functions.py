@@ -1,14 +1,16 @@
 """The name of a user's function that is the same in every process: its qualified name and a hash of its code."""
 
 import hashlib
+import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["fingerprint", "place_of"]
+__all__ = ["fingerprint", "is_uncalled", "place_of", "signature_of"]
 
-OURS = {"pipeline", "site-packages", "lib"}
+OURS = (Path(__file__).parent, Path(os.__file__).parent)
 
 
 def fingerprint(function: Callable[..., Any]) -> str:
@@ -32,10 +34,26 @@ def place_of(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)
-        if not OURS & set(path.parts):
+        if not any(path.is_relative_to(folder) for folder in OURS) and "site-packages" not in path.parts and path.is_absolute():
             place = f" ({path.name}:{trace.tb_lineno})"
         trace = trace.tb_next
     return place
+
+
+def is_uncalled(function: object) -> bool:
+    """Whether this is one of our functions that make an operator, instead of the operator."""
+    return isinstance(function, FunctionType) and function.__module__.startswith("pipeline.") and "<locals>" not in function.__qualname__
+
+
+def signature_of(function: Callable[..., Any]) -> str:
+    """How a function is called, without its types.
+
+    >>> def rsi(n: int = 14) -> None: ...
+    >>> signature_of(rsi)
+    'rsi(n=14)'
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return f"{function.__name__}({', '.join(str(each.replace(annotation=each.empty)) for each in parameters)})"
 
 
 def code_text(code: CodeType) -> str:

@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from pipeline.errors import BuildError, EngineFault, SnapshotMismatch
-from pipeline.functions import place_of
+from pipeline.functions import is_uncalled, place_of, signature_of
 from pipeline.stage import StageSnapshot, Stateful
 from pipeline.symbols import SymbolTable
 
@@ -181,10 +181,15 @@ class Stream(Observable[T], Generic[T]):
 
     item: T
 
-    if TYPE_CHECKING:  # Rx's own pipe; its types know neither operators that need a Tape nor functions without annotations
-
-        def pipe(self, *operators: Callable[[Any], Any]) -> Any:
-            """Apply operators one after the other."""
+    def pipe(self, *operators: Callable[[Any], Any]) -> Any:
+        """Apply operators one after the other: Rx's own, whose types know neither a Tape nor functions without annotations."""
+        for operator in operators:
+            if is_uncalled(operator):
+                name = operator.__name__
+                raise BuildError(f"pipe({name}) without calling it: write pipe({name}(...)), as in {signature_of(operator)}")
+            if not callable(operator):
+                raise BuildError(f"pipe({operator!r:.60}): expected an operator, such as moving_average(10)")
+        return super().pipe(*operators)
 
     def __init__(self, graph: Graph, name: str, owner: str | None = None, step: Callable[[], T] | None = None) -> None:
         super().__init__(self._attach)

@@ -6,36 +6,8 @@ import numpy as np
 import reference as ref
 from hypothesis import strategies as st
 
-from pipeline.symbols import SymbolTable
+from pipeline.hurtful import hurtful_tape
 from pipeline.ticks import Kind, Ticks
-
-START = 1_700_000_000 * 10**9
-STEPS_MS = [0, 0, 1, 3, 10, 200, 1500, 5000, 40_000]
-STEP_ODDS = [0.2, 0.1, 0.2, 0.18, 0.15, 0.1, 0.04, 0.02, 0.01]
-
-
-def hurtful_tape(seed: int, rows: int = 200, symbols: int = 5, absurd: float = 0.0, trades_only: bool = False) -> Ticks:
-    """A seeded tape at price 60,000 with tick 0.01."""
-    rng = np.random.default_rng(seed)
-    time = START + np.cumsum(rng.choice(STEPS_MS, rows, p=STEP_ODDS)) * 10**7
-    kind = np.zeros(rows, np.int8) if trades_only else rng.choice([0, 1, 2, 3], rows, p=[0.74, 0.18, 0.03, 0.05]).astype(np.int8)
-    code = np.where(kind == Kind.HEARTBEAT, 0, rng.integers(1, symbols + 1, rows)).astype(np.int32)
-    price = np.round(60_000 + np.cumsum(rng.normal(0, 5, rows)), 2)
-    price[rng.random(rows) < absurd] = rng.choice([1e17, -1e17, 1e34, -3.0, 0.0])
-    size = np.round(rng.lognormal(0, 1, rows), 3)
-    size[rng.random(rows) < absurd] = 1e15
-    half = np.round(rng.integers(0, 4, rows) * 0.01, 2)
-    columns = {
-        "price": price,
-        "size": size,
-        "bid": price - half,
-        "ask": price + half,
-        "bid_size": np.round(size * 2, 1),
-        "ask_size": np.round(size + 1),
-    }
-    for name, column in columns.items():
-        column[kind != (Kind.TRADE if name in ("price", "size") else Kind.QUOTE)] = np.nan
-    return Ticks.of(time, code, SymbolTable(f"S{k}" for k in range(1, symbols + 1)), kind=kind, **columns)
 
 
 @st.composite

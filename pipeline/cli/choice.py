@@ -1,19 +1,31 @@
-"""Strategies as they are named on the command line: by plug-in, file or module, with their parameters."""
+"""Strategies as they are chosen on the command line: `[NAME=]WHICH`, and parameters as `[NAME.]PARAMETER=VALUE`."""
 
-import sys
-from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from traceback import extract_tb
-from types import ModuleType
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pipeline.errors import RxtapeError, UnknownName, UsageError
-from pipeline.plugins import load
+from pipeline.errors import UnknownName, UsageError
 from pipeline.strategy import Strategy, snake_case
+from pipeline.strategy_files import strategy_class
 
 __all__ = ["chosen_strategies"]
+
+LABELLED = re.compile(r"([^\W\d]\w*)=(.+)", re.DOTALL)
+
+
+@dataclass
+class Choice:
+    """One strategy that was chosen: the name its alerts get, what was written, its class, and the parameters given."""
+
+    name: str
+    written: str
+    kind: type[Strategy]
+    given: dict[str, str] = field(default_factory=dict)
+
+    def strategy(self) -> Strategy:
+        """The strategy itself."""
+        own_name = {} if self.name == snake_case(self.kind.__name__) else {"name": self.name}
+        return self.kind.from_text(own_name | self.given, self.name)
 
 
 def chosen_strategies(names: Sequence[str], settings: Sequence[str]) -> list[Strategy]:
@@ -21,98 +33,71 @@ def chosen_strategies(names: Sequence[str], settings: Sequence[str]) -> list[Str
 
     Raises UnknownName for a strategy or parameter that is not there, ParameterError for a value of the wrong type,
     UsageError for the rest.
+
+    >>> chosen_strategies(["fast=volume_spike", "slow=volume_spike"], ["fast.average=5", "slow.average=50"])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [VolumeSpike(name='fast', move=0.01, average=5, multiple=2.0, over='5m'),
+     VolumeSpike(name='slow', move=0.01, average=50, multiple=2.0, over='5m')]
     """
-    kinds = {name: strategy_class(name) for name in names}
-    if len(kinds) < len(names):
-        raise UsageError("a strategy is named twice; for two of one kind write a file with two classes")
-    given: dict[str, dict[str, str]] = {name: {} for name in kinds}
+    kinds = {which: strategy_class(which) for which in map(unlabelled, names)}
+    chosen = [choice_of(written, kinds[unlabelled(written)]) for written in names]
+    refuse_equal_names(chosen)
     for setting in settings:
-        owner, parameter, value = split_setting(setting, kinds)
-        given[owner][parameter] = value
-    return [kind.from_text(given[name]) for name, kind in kinds.items()]
+        left, equals, value = setting.partition("=")
+        if not equals or not left:
+            raise UsageError(f"--set {setting}: expected PARAMETER=VALUE or NAME.PARAMETER=VALUE, such as move=0.02")
+        choice, parameter = whose(left, value, chosen)
+        if parameter in choice.given:
+            raise UsageError(f"{choice.name}.{parameter} is set twice: to {choice.given[parameter]!r} and to {value!r}; leave one out")
+        if parameter == "name" and label_of(choice.written):
+            raise UsageError(f"--set {setting}: the name is given already, by --strategy {choice.written}; leave one out")
+        choice.given[parameter] = value
+    return [choice.strategy() for choice in chosen]
 
 
-def split_setting(setting: str, kinds: dict[str, type[Strategy]]) -> tuple[str, str, str]:
-    left, equals, value = setting.partition("=")
-    if not equals:
-        raise UsageError(f"--set {setting}: expected name=value, such as move=0.02")
+def choice_of(written: str, kind: type[Strategy]) -> Choice:
+    return Choice(label_of(written) or snake_case(kind.__name__), written, kind)
+
+
+def label_of(written: str) -> str:
+    labelled = LABELLED.fullmatch(written)
+    return labelled[1] if labelled else ""
+
+
+def unlabelled(written: str) -> str:
+    labelled = LABELLED.fullmatch(written)
+    return labelled[2] if labelled else written
+
+
+def refuse_equal_names(chosen: Sequence[Choice]) -> None:
+    known: dict[str, Choice] = {}
+    for choice in chosen:
+        if choice.name in known:
+            raise UsageError(
+                f"two strategies are named {choice.name!r}: {known[choice.name].written} and {choice.written}; give one another name, "
+                f"--strategy {choice.name}2={unlabelled(choice.written)}, and set its parameters by it: --set {choice.name}2.…=…"
+            )
+        known[choice.name] = choice
+
+
+def whose(left: str, value: str, chosen: Sequence[Choice]) -> tuple[Choice, str]:
+    """The strategy and the parameter that the left side of a setting means."""
     owner, dot, parameter = left.rpartition(".")
-    if not dot:
-        if len(kinds) > 1:
-            raise UsageError(f"--set {setting}: which strategy? Write {next(iter(short_names(kinds)))}.{setting}")
-        return next(iter(kinds)), left, value
-    if owner in kinds:
-        return owner, parameter, value
-    short = short_names(kinds)
-    if owner not in short:
-        raise UnknownName("chosen strategy", owner, short)
-    return short[owner], parameter, value
+    if dot:
+        by_name = {choice.name: choice for choice in chosen}
+        found = by_name.get(owner) or next((choice for choice in chosen if choice.written == owner), None)
+        if found is None:
+            raise UnknownName("chosen strategy", owner, by_name)
+        refuse_unknown(parameter, [found])
+        return found, parameter
+    refuse_unknown(left, chosen)
+    if len(chosen) > 1:
+        having = [f"{choice.name}.{left}={value}" for choice in chosen if left in choice.kind.parameters()]
+        raise UsageError(f"--set {left}={value}: which strategy? Write {' or '.join(having)}")
+    return chosen[0], left
 
 
-def short_names(kinds: dict[str, type[Strategy]]) -> dict[str, str]:
-    return {snake_case(kind.__name__): name for name, kind in kinds.items()}
-
-
-def strategy_class(name: str) -> type[Strategy]:
-    """NAME of a plug-in, path.py, path.py:Class, or module:Class."""
-    place, _, wanted = name.rpartition(":") if ":" in name else (name, "", "")
-    if place.endswith(".py"):
-        return class_of(module_of_file(Path(place)), wanted, name)
-    if wanted:
-        return class_of(module_named(place), wanted, name)
-    found = load("strategy", name)
-    if not is_strategy(found):
-        raise UsageError(f"the plug-in {name!r} is no Strategy but {found!r:.80}")
-    return found  # type: ignore[no-any-return]
-
-
-def is_strategy(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Strategy) and value is not Strategy
-
-
-def class_of(module: ModuleType, wanted: str, name: str) -> type[Strategy]:
-    there = {key: value for key, value in vars(module).items() if is_strategy(value)}
-    own: dict[str, type[Strategy]] = {key: value for key, value in there.items() if value.__module__ == module.__name__}
-    if not wanted and len(own) == 1:
-        return next(iter(own.values()))
-    named: Any = getattr(module, wanted, None) if wanted else None
-    if is_strategy(named):
-        return named  # type: ignore[no-any-return]
-    if wanted or not own:
-        raise UnknownName(f"strategy in {name.partition(':')[0]}", wanted or "any", own)
-    raise UsageError(f"{name} has several strategies; choose one: {', '.join(f'{name}:{key}' for key in own)}")
-
-
-def module_of_file(path: Path) -> ModuleType:
-    spec = spec_from_file_location(f"rxtape_file_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise UsageError(f"there is no file {path}")
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their annotations up there
-    try:
-        spec.loader.exec_module(module)
-    except RxtapeError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{place_of(error, path)}: {type(error).__name__}: {error}") from error
-    return module
-
-
-def module_named(name: str) -> ModuleType:
-    if "" not in sys.path:
-        sys.path.append("")  # the working folder, last, so that it shadows nothing
-    try:
-        return import_module(name)
-    except RxtapeError:
-        raise
-    except Exception as error:
-        raise UsageError(f"the module {name} cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def place_of(error: Exception, path: Path) -> str:
-    """File and line of the user's code where the error came from."""
-    if isinstance(error, SyntaxError):
-        own = error.filename is None or Path(error.filename) == path.absolute()
-        return f"{path if own else error.filename}:{error.lineno}"
-    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if Path(frame.filename) == path.absolute()]
-    return f"{path}:{lines[-1]}" if lines else str(path)
+def refuse_unknown(parameter: str, chosen: Sequence[Choice]) -> None:
+    known: Mapping[str, None] = {name: None for choice in chosen for name in choice.kind.parameters()}
+    if parameter not in known:
+        raise UnknownName(f"parameter of {' or '.join(choice.name for choice in chosen)}", parameter, known)

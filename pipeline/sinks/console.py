@@ -53,10 +53,10 @@ class ConsoleSink:
         text = "".join([f"{'  '.join(filter(None, fields(alert)))}\n" for alert in alerts])
         data = text.encode(self._out.encoding or "utf-8", "backslashreplace")
         if self._pipe is None:
-            self._out.write(data.decode(self._out.encoding or "utf-8"))
+            self._hand_over(data.decode(self._out.encoding or "utf-8"))
+            return
         self.flush()
-        if self._pipe is not None:
-            self._pipe.append(data)
+        self._pipe.append(data)
 
     def _print(self, alerts: Sequence[Alert]) -> None:
         import rich
@@ -70,7 +70,11 @@ class ConsoleSink:
 
     def flush(self) -> None:
         """Hand over what Python still holds."""
+        self._hand_over("")
+
+    def _hand_over(self, text: str) -> None:
         try:
+            self._out.write(text)
             self._out.flush()
         except BrokenPipeError as error:
             raise ReaderLeft("nobody reads standard output any more") from error

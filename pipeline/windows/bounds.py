@@ -34,6 +34,9 @@ def bounds_of(bounds: int | Duration) -> Window:
         raise ParameterError(f'{bounds!r} is no window; expected a number of rows from 1, or a length of time such as "5m"')
     if isinstance(bounds, int):
         return Window(rows=bounds)
+    rows = str(bounds).removesuffix(".0")
+    if isinstance(bounds, float | str) and rows.isdecimal():
+        raise ParameterError(f'{bounds!r} is no window; write {rows} for the last {rows} rows, or "{rows}s" for {rows} seconds')
     return Window(width_ns=width_of(bounds))
 
 

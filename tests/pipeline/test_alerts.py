@@ -122,3 +122,16 @@ def test_fault_65_a_notebook_neutralises_markup():
     assert "<script>" not in shown
     assert "30 alerts" in shown
     assert shown.count("<tr>") == 20
+
+
+def test_a_frame_of_alerts_has_the_same_types_whatever_is_in_it():
+    fixed = {"time": "datetime64[ns, UTC]"} | dict.fromkeys(("symbol", "strategy", "event", "severity", "message", "rule", "id"), "str")
+    assert Alerts().to_pandas().dtypes.astype(str).to_dict() == fixed
+    shown = Alerts([alert(values={"price": 1.5}), alert(values={"size": 2.0})]).to_pandas()
+    assert shown.dtypes.astype(str).to_dict() == fixed | {"price": "float64", "size": "float64"}
+
+
+def test_a_value_named_like_a_column_of_the_frame_hides_nothing():
+    shown = Alerts([alert(id="ab", values={"id": 1.0, "time": 2.0})]).to_pandas()
+    assert (shown["id"][0], shown["id_value"][0], shown["time_value"][0]) == ("ab", 1.0, 2.0)
+    assert shown["time"][0] == pd.Timestamp(NOON, tz="UTC")

@@ -35,6 +35,21 @@ def test_when_one_sink_cannot_be_opened_the_others_are_closed_again(tmp_path, mo
     assert opened.closed == 1
 
 
+def test_what_is_no_sink_is_refused():
+    for thing in (print, MemorySink):
+        with pytest.raises(UsageError, match="is no sink, which has write, flush and close"):
+            Delivery([thing], lambda name, error: None)
+
+
+def test_a_plugin_that_cannot_be_made_is_named(monkeypatch):
+    def broken(target: str) -> None:
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(plugins, "entry_points", lambda group, name=None: [Point("far", "far:Sink", "far", broken)])
+    with pytest.raises(SinkError, match="far:away cannot be opened: ConnectionError: no route to host"):
+        plugins.open_sink("far:away")
+
+
 class Point:
     """An entry point of some package."""
 

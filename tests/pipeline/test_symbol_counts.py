@@ -119,7 +119,9 @@ class Growing:
                     seen.append(names[code - 1])
                     place_of[code] = len(seen)
             columns = {name: column for name, column in part.columns.items() if name != "seq"}
-            yield RawRows({**columns, "symbol": place_of[part.symbol]}, tuple(seen), self.name, lambda row, first=first: (self.name, first + row))
+            yield RawRows(
+                {**columns, "symbol": place_of[part.symbol]}, tuple(seen), self.name, lambda row, first=first: (self.name, first + row)
+            )
 
 
 @pytest.mark.parametrize("each", [1, 7, 1000])
