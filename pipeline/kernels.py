@@ -37,6 +37,7 @@ __all__ = [
     "fma",
     "inline",
     "kernel",
+    "spliced",
 ]
 
 P = ParamSpec("P")
@@ -75,6 +76,11 @@ COMPILING: list[str] = []
 def inline(function: Callable[P, R]) -> Callable[P, R]:
     """A step shared by kernels, copied into each: a call that passes arrays would count references, ten times as slow."""
     return numba.njit(**OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def spliced(function: Callable[P, R]) -> Callable[P, R]:
+    """As `inline`, but copied as source: on its own it would be optimised first, and a choice by arithmetic become a branch."""
+    return numba.njit(inline="always", **OPTIONS)(function)  # type: ignore[no-any-return]
 
 
 @intrinsic

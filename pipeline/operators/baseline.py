@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration, format_duration
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
-from pipeline.operators.sums import ERROR, TOTAL, put_in, take_out
+from pipeline.operators.sums import ERROR, TOTAL, moved
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.bounds import Window, width_of
@@ -37,11 +37,12 @@ def earlier_sums(
         k = symbol[i]
         recent = time[i] - over
         while middle != tail and slot_time[middle & mask] <= recent:
-            put_in(acc, np.uint32(slot_symbol[middle & mask]), value[middle & mask])
+            j = middle & mask
             middle += 1
+            moved(acc, np.uint32(slot_symbol[j]), value[j], 1.0, middle, mask, slot_symbol, value)
         while head != middle and slot_time[head & mask] <= recent - baseline:
             j = head & mask
-            take_out(acc, np.uint32(slot_symbol[j]), value[j], middle, mask, slot_symbol, value)
+            moved(acc, np.uint32(slot_symbol[j]), value[j], -1.0, middle, mask, slot_symbol, value)
             head += 1
         if fresh[i]:
             j = tail & mask

@@ -17,14 +17,13 @@ from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
 from pipeline.windows.bounds import Window, bounds_of, width_of
-from pipeline.windows.slots import Slots
+from pipeline.windows.slots import Slots, next_move, take_places
 
 __all__ = ["MovingAverage", "RollingSum", "TickCount", "TradeRate", "moving_average", "rolling_sum", "tick_count", "trade_rate", "volume"]
 
 SUM, MEAN, COUNT = 0, 1, 2
-TOTAL, ERROR, MAGNITUDE, LEFT, COUNTED = range(5)
+TOTAL, ERROR, MAGNITUDE, LARGEST, COUNTED = range(5)
 FORGET = 2.0**20
-NEVER = 1 << 62
 
 
 @inline
@@ -42,29 +41,27 @@ def anew(k, count, tail, mask, slot_symbol, value):  # type: ignore[no-untyped-d
 
 
 @inline
-def must_forget(left, magnitude):  # type: ignore[no-untyped-def]
-    """Whether what left was so large, or the sum so far beyond the largest float, that the rest must be summed anew."""
-    return not left <= FORGET * magnitude < np.inf
+def must_forget(largest, magnitude):  # type: ignore[no-untyped-def]
+    """Whether what came and left was so large, or the sum so far beyond the largest float, that the rest must be summed anew."""
+    return not largest <= FORGET * magnitude < np.inf
 
 
 @inline
-def take_out(acc, k, x, tail, mask, slot_symbol, value):  # type: ignore[no-untyped-def]
-    """acc[k] = sum, its error, sum of magnitudes, the largest magnitude that left since the sum was taken anew, count."""
-    count = acc[k, COUNTED] - 1.0
-    total, error = added(acc[k, TOTAL], acc[k, ERROR], -x)
-    magnitude = acc[k, MAGNITUDE] - abs(x)
-    left = max(acc[k, LEFT], abs(x))
-    if count == 0.0 or must_forget(left, magnitude):
-        total, error, magnitude = anew(k, count, tail, mask, slot_symbol, value)
-        left = 0.0
-    acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, LEFT], acc[k, COUNTED] = total, error, magnitude, left, count
+def moved(acc, k, x, sign, newest, mask, slot_symbol, value):  # type: ignore[no-untyped-def]
+    """Enter x into the sums of a symbol (sign 1), take it out (-1), or do nothing (0); gives sum, error and count.
 
-
-@inline
-def put_in(acc, k, x):  # type: ignore[no-untyped-def]
-    acc[k, TOTAL], acc[k, ERROR] = added(acc[k, TOTAL], acc[k, ERROR], x)
-    acc[k, MAGNITUDE] += abs(x)
-    acc[k, COUNTED] += 1.0
+    acc[k] = sum, its error, sum of magnitudes, the largest magnitude since the sum was taken anew, count. No branch here
+    may depend on the sign, which no processor can foresee.
+    """
+    total, error = added(acc[k, TOTAL], acc[k, ERROR], x * sign)
+    magnitude = acc[k, MAGNITUDE] + abs(x) * sign
+    largest = max(acc[k, LARGEST], abs(x))
+    count = acc[k, COUNTED] + sign
+    if (count == 0.0) | must_forget(largest, magnitude):
+        total, error, magnitude = anew(k, count, newest, mask, slot_symbol, value)
+        largest = 0.0
+    acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, LARGEST], acc[k, COUNTED] = total, error, magnitude, largest, count
+    return total, error, count
 
 
 @inline
@@ -79,30 +76,27 @@ def told(total, error, count, what):  # type: ignore[no-untyped-def]
 @kernel
 def sums_over_time(
     time: Times, symbol: Codes, fresh: Flags, x: Values1D, width: int, mask: int, ends: Ints, slot_time: Ints, slot_symbol: CodesOut,
-    value: Floats, acc: Matrix, what: int, out: Floats,
+    value: Floats, acc: Matrix, what: int, own: Ints, rest: Matrix, out: Floats,
 ) -> None:  # fmt: skip
-    head, tail = ends[0], ends[2]
-    leaves = slot_time[head & mask] if head != tail else NEVER
+    """rest = for each row the error of its sum, and its count."""
+    head, newest = ends[0], ends[2]
+    ends[2] = take_places(time, symbol, fresh, mask, newest, slot_time, slot_symbol, own)
     for i in range(x.shape[0]):
-        while leaves <= time[i] - width:
-            j = np.uint64(head & mask)
-            take_out(acc, np.uint32(slot_symbol[j]), value[j], tail, mask, slot_symbol, value)
-            head += 1
-            leaves = slot_time[np.uint64(head & mask)] if head != tail else NEVER
-        k = np.uint32(symbol[i])
-        total, error, count = acc[k, TOTAL], acc[k, ERROR], acc[k, COUNTED]
-        if fresh[i]:
-            j = np.uint64(tail & mask)
-            slot_time[j], slot_symbol[j], value[j] = time[i], symbol[i], x[i]
-            if head == tail:
-                leaves = time[i]
-            tail += 1
-            total, error = added(total, error, x[i])
-            count += 1.0
-            acc[k, TOTAL], acc[k, ERROR], acc[k, COUNTED] = total, error, count
-            acc[k, MAGNITUDE] += abs(x[i])
-        out[i] = np.nan if k == 0 or (what == MEAN and count == 0.0) else told(total, error, count, what)
-    ends[0], ends[2] = head, tail
+        value[own[i]] = x[i]
+    value[ends[2] & mask] = -0.0
+    i = 0
+    while i < x.shape[0]:
+        arrives, place, k = next_move(head, time[i] - width, symbol[i], own[i], mask, slot_time, slot_symbol)
+        enters = arrives & np.int64(fresh[i])
+        newest += enters
+        sign = np.float64(arrives + enters - 1)
+        out[i], rest[0, i], rest[1, i] = moved(acc, k, value[place], sign, newest, mask, slot_symbol, value)
+        i += arrives
+        head += 1 - arrives
+    ends[0] = head
+    for i in range(x.shape[0]):
+        count = rest[1, i]
+        out[i] = np.nan if symbol[i] == 0 or (what == MEAN and count == 0.0) else told(out[i], rest[0, i], count, what)
 
 
 @kernel
@@ -120,13 +114,13 @@ def sums_over_rows(
                 old = value[k, at]
                 total, error = added(total, error, -old)
                 magnitude -= abs(old)
-                acc[k, LEFT] = max(acc[k, LEFT], abs(old))
+                acc[k, LARGEST] = max(acc[k, LARGEST], abs(old))
             else:
                 count += 1.0
             value[k, at] = x[i]
             total, error = added(total, error, x[i])
-            if must_forget(acc[k, LEFT], magnitude):
-                total = error = magnitude = acc[k, LEFT] = 0.0
+            if must_forget(acc[k, LARGEST], magnitude):
+                total = error = magnitude = acc[k, LARGEST] = 0.0
                 for j in range(rows):
                     total, error = added(total, error, value[k, j])
                     magnitude += abs(value[k, j])
@@ -147,22 +141,11 @@ def sums(bounds: Window, state: State, batch: Input, x: NDArray[np.float64], wha
     if bounds.rows:
         sums_over_rows(batch.symbol, batch.fresh, x, bounds.rows, state.place, state.value, state.acc, what, out)
         return out
-    slots = state.slots
+    slots, own, rest = state.slots, np.empty(len(x), np.int64), np.empty((2, len(x)))
     sums_over_time(
-        batch.time,
-        batch.symbol,
-        batch.fresh,
-        x,
-        slots.width_ns,
-        slots.mask,
-        slots.ends,
-        slots.time,
-        slots.symbol,
-        slots.value,
-        state.acc,
-        what,
-        out,
-    )
+        batch.time, batch.symbol, batch.fresh, x, slots.width_ns, slots.mask, slots.ends, slots.time, slots.symbol, slots.value,
+        state.acc, what, own, rest, out,
+    )  # fmt: skip
     return out
 
 

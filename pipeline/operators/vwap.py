@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, kernel
-from pipeline.operators.sums import ERROR, NEVER, SUM, TOTAL, put_in, sums_over_rows, take_out
+from pipeline.operators.sums import SUM, moved, sums_over_rows
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.sessions import Session
-from pipeline.windows.slots import Slots
+from pipeline.windows.slots import Slots, next_move, take_places
 
 __all__ = ["SessionVwap", "Vwap", "vwap"]
 
@@ -38,31 +38,29 @@ def session_vwap(
 @kernel
 def vwap_over_time(
     time: Times, symbol: Codes, fresh: Flags, price: Values1D, size: Values1D, width: int, mask: int, ends: Ints, slot_time: Ints,
-    slot_symbol: CodesOut, value: Floats, volume: Floats, values: Matrix, volumes: Matrix, out: Floats,
+    slot_symbol: CodesOut, value: Floats, volume: Floats, values: Matrix, volumes: Matrix, own: Ints, rest: Matrix, out: Floats,
 ) -> None:  # fmt: skip
-    """Both sums in one pass: rows leave once."""
-    head, tail = ends[0], ends[2]
-    leaves = slot_time[head & mask] if head != tail else NEVER
+    """Both sums in one pass: rows leave once. rest = for each row both sums."""
+    head, newest = ends[0], ends[2]
+    ends[2] = take_places(time, symbol, fresh, mask, newest, slot_time, slot_symbol, own)
     for i in range(price.shape[0]):
-        while leaves <= time[i] - width:
-            j = np.uint64(head & mask)
-            q = np.uint32(slot_symbol[j])
-            take_out(values, q, value[j], tail, mask, slot_symbol, value)
-            take_out(volumes, q, volume[j], tail, mask, slot_symbol, volume)
-            head += 1
-            leaves = slot_time[np.uint64(head & mask)] if head != tail else NEVER
-        k = np.uint32(symbol[i])
-        if fresh[i]:
-            j = np.uint64(tail & mask)
-            slot_time[j], slot_symbol[j], value[j], volume[j] = time[i], symbol[i], price[i] * size[i], size[i]
-            if head == tail:
-                leaves = time[i]
-            tail += 1
-            put_in(values, k, price[i] * size[i])
-            put_in(volumes, k, size[i])
-        total = volumes[k, TOTAL] + volumes[k, ERROR]
-        out[i] = (values[k, TOTAL] + values[k, ERROR]) / total if total > 0.0 else np.nan
-    ends[0], ends[2] = head, tail
+        value[own[i]], volume[own[i]] = price[i] * size[i], size[i]
+    value[ends[2] & mask] = volume[ends[2] & mask] = -0.0
+    i = 0
+    while i < price.shape[0]:
+        arrives, place, k = next_move(head, time[i] - width, symbol[i], own[i], mask, slot_time, slot_symbol)
+        enters = arrives & np.int64(fresh[i])
+        newest += enters
+        sign = np.float64(arrives + enters - 1)
+        total, error, _ = moved(values, k, value[place], sign, newest, mask, slot_symbol, value)
+        rest[0, i] = total + error
+        total, error, _ = moved(volumes, k, volume[place], sign, newest, mask, slot_symbol, volume)
+        rest[1, i] = total + error
+        i += arrives
+        head += 1 - arrives
+    ends[0] = head
+    for i in range(price.shape[0]):
+        out[i] = rest[0, i] / rest[1, i] if rest[1, i] > 0.0 else np.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +91,10 @@ class Vwap(Operator):
             sums_over_rows(batch.symbol, batch.fresh, size, rows, state.volume_place, state.volume, state.volumes, SUM, volume)
             out.fill(np.nan)
             return np.divide(value, volume, out=out, where=volume > 0.0)
-        slots = state.slots
+        slots, own, rest = state.slots, np.empty(len(price), np.int64), np.empty((2, len(price)))
         vwap_over_time(
             batch.time, batch.symbol, batch.fresh, price, size, slots.width_ns, slots.mask, slots.ends, slots.time, slots.symbol,
-            slots.value, slots.volume, state.values, state.volumes, out,
+            slots.value, slots.volume, state.values, state.volumes, own, rest, out,
         )  # fmt: skip
         return out
 

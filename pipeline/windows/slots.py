@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import inline
+from pipeline.kernels import inline, spliced
 from pipeline.state import Array, Arrays
 from pipeline.windows.bounds import Window
 
-__all__ = ["Slots", "new_slot"]
+__all__ = ["Slots", "new_slot", "next_move", "take_places"]
 
 FIRST_CAPACITY = 64
+NEVER = 1 << 62
 
 
 @inline
@@ -29,6 +30,34 @@ def new_slot(at, k, rows, tail, mask, time, slot_time, slot_symbol):  # type: ig
     place = at[k, 1]
     at[k, 1] = 0 if place + 1 == rows else place + 1
     return np.int64(k) * rows + place
+
+
+@inline
+def take_places(time, symbol, fresh, mask, tail, slot_time, slot_symbol, own):  # type: ignore[no-untyped-def]
+    """Give each fresh row the next slot of the ring, and every other row the blank one behind them, whose id is returned."""
+    end = tail
+    for i in range(time.shape[0]):
+        end += fresh[i]
+    for i in range(time.shape[0]):
+        place = tail & mask
+        slot_time[place], slot_symbol[place] = time[i], symbol[i]
+        own[i] = place if fresh[i] else end & mask
+        tail += fresh[i]
+    slot_time[end & mask] = NEVER
+    return end
+
+
+@spliced
+def next_move(head, oldest, symbol, own, mask, slot_time, slot_symbol):  # type: ignore[no-untyped-def]
+    """What happens next in a time window: 1 if a row arrives, 0 if the oldest leaves before it; its slot, and its symbol.
+
+    Which of the two is a coin toss. It is read from the sign of a difference, since a branch that is foreseen wrongly
+    every other time costs more than the sums.
+    """
+    place = head & mask
+    arrives = np.int64(np.uint64(oldest - slot_time[np.uint64(place)]) >> np.uint64(63))
+    leaving = slot_symbol[np.uint64(place)]
+    return arrives, np.uint64(place ^ ((place ^ own) & -arrives)), np.uint32(leaving ^ ((leaving ^ symbol) & np.int32(-arrives)))
 
 
 class Slots:
@@ -62,13 +91,13 @@ class Slots:
             self._resize(symbols * self.rows)
 
     def reserve(self, rows: int) -> None:
-        """Make room for that many further rows; the capacity has no meaning."""
+        """Make room for that many further rows and a blank one; the capacity has no meaning."""
         self._room -= rows
         if self._room < 0 and not self.rows:
             live = int(self.ends[2] - self.ends[0])
-            if live + rows > self.mask + 1:
+            if live + rows > self.mask:
                 self._resize(1 << (live + rows).bit_length())
-            self._room = self.mask + 1 - live - rows
+            self._room = self.mask - live - rows
 
     def _resize(self, capacity: int) -> None:
         old, old_mask, ids = {name: getattr(self, name) for name in self.fields}, self.mask, self._ids()
