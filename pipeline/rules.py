@@ -179,11 +179,14 @@ class AlertStream(Stream[list[Alert]]):
     def _fresh_at(self, hits: NDArray[np.int64], combined: Combined) -> NDArray[np.bool_]:
         """Whether each of these rows brings new input to anything the condition uses."""
         signals = [name for name in self.used if name in combined.parts]
-        fresh = np.zeros(len(hits), np.bool_)
+        if len(signals) == len(self.used) and signals:
+            fresh = np.zeros(len(hits), np.bool_)
+        else:
+            fresh = combined.rows.columns["kind"][hits] <= QUOTE
+            if fresh.all():
+                return fresh
         for name in signals:
             fresh |= combined.fresh(name)[hits]
-        if len(signals) < len(self.used) or not signals:
-            fresh |= combined.rows.columns["kind"][hits] <= QUOTE
         return fresh
 
     def _column(self, combined: Combined, name: str) -> NDArray[Any]:
