@@ -196,14 +196,12 @@ class AlertStream(Stream[list[Alert]]):
     def _alerts(self, events: NDArray[np.int64], combined: Combined) -> list[Alert]:
         """Alerts of events; the values of an event of an earlier batch (row -1) are those that were saved."""
         ticks, names, stage = combined.rows, self.stage.columns, self.stage
-        rows = events[:, 3]
-        columns = [self._column(combined, name)[rows].tolist() for name in names] if len(ticks) else [[0.0] * len(rows)] * len(names)
-        seqs = ticks.columns["seq"][rows].tolist() if len(ticks) else [0] * len(rows)
+        columns, seq = [self._column(combined, name) for name in names], ticks.columns["seq"]
         derived = self.source.tape.derived
         alerts = []
-        for place, (time, code, cleared, row, ordinal) in enumerate(events.tolist()):
-            found = [float(column[place]) for column in columns] if row >= 0 else stage.state.saved[code].tolist()
-            order = Order(time, 0) if ordinal < 0 else Order(time, 1) if derived else Order(time, 2, seqs[place])
+        for time, code, cleared, row, ordinal in events.tolist():
+            found = [float(column.item(row)) for column in columns] if row >= 0 else stage.state.saved[code].tolist()
+            order = Order(time, 0) if ordinal < 0 else Order(time, 1) if derived else Order(time, 2, seq.item(row))
             values = dict(zip(names, found, strict=True))
             alerts.append(self._alert(ticks.symbols.name(code), CLEARED if cleared else RAISED, time, ordinal, values, order))
         return alerts
