@@ -48,9 +48,10 @@ class StaleQuote(InSession):
         quotes = ticks.pipe(mid() if "bid" in ticks.columns else last())
         seconds = quotes.pipe(live_clock("1s", active=self.active, alive=self.alive))
         waits = quotes.pipe(inter_arrival())
-        limit = waits.pipe(rolling_quantile(self.over, 0.99)).apply(lambda q99: np.maximum(after, self.multiple * q99))
+        longest = waits.pipe(rolling_quantile(self.over, 0.99), last())  # at the last quote: a trade between sheds from the window
+        limit = longest.apply(lambda q99: np.maximum(after, self.multiple * q99))
         opened = self.since_open(seconds).apply(lambda since: np.nan_to_num(since, nan=-1.0))
-        enough = waits.pipe(tick_count(self.over))
+        enough = waits.pipe(tick_count(self.over), last())
         return combine_latest(on=seconds, age=seconds.pipe(age()), open=opened, limit=limit, waits=enough).pipe(
             alert_when(
                 lambda s: (np.minimum(s.age, s.open) > s.limit) & (s.waits >= self.least),

@@ -3,7 +3,7 @@
 import pytest
 import reference as ref
 from hurtful import cuts, hurtful_tape, reference_rows, tapes
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from recorded_tapes import COINS, EQUITIES, recorded
 from reference_alerts import Told as TwinTold
@@ -104,6 +104,7 @@ def test_strategy_obeys(strategy, law, ticks, at):
 
 
 @pytest.mark.parametrize("strategy", SHIPPED, ids=repr)
+@example(seed=1630, rows=89, symbols=3, at=[]).via("a trade after a stale quote's window has shed rows")
 @given(seed=seeds, rows=lengths, symbols=st.integers(1, 3), at=cuts(160))
 @settings(quick, max_examples=30)
 def test_strategy_agrees_with_its_definition(strategy, seed, rows, symbols, at):
