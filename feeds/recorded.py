@@ -99,11 +99,14 @@ class RecordedCsv:
 
     @property
     def read_as(self) -> dict[str, Any]:
-        """The settings that say how it is read, whether given or seen: which column is which, the delimiter, the unit of times."""
+        """The settings that say how it is read, given or seen: columns, delimiter, unit of times; and the columns that are not read."""
         layout = self.layout
         columns = {column: "+".join(layout.names[place] for place in places) for column, places in layout.places.items()}
         found: dict[str, Any] = {"columns": columns, "delimiter": {"\t": "tab"}.get(layout.delimiter, layout.delimiter)}
-        return found | ({"time_unit": layout.times.unit} if layout.times.are_integers else {})
+        found |= {"time_unit": layout.times.unit} if layout.times.are_integers else {}
+        read = {place for places in layout.places.values() for place in places}
+        rest = [name for place, name in enumerate(layout.names) if place not in read and name != "-"]
+        return found | ({"not read": ", ".join(rest)} if rest else {})
 
     def rows(self) -> Iterator[RawRows]:
         """The rows of the file a block at a time; the next blocks are read and parsed on other threads meanwhile."""
