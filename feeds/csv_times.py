@@ -14,7 +14,7 @@ from feeds.csv_time_formats import TimeFormat
 from feeds.reading import UNITS
 from pipeline.row_checks import YEAR_2000, YEAR_2100
 
-__all__ = ["INTEGER", "NUMBER", "RefusedError", "Times", "unit_of", "utc_of"]
+__all__ = ["INTEGER", "ISO", "NUMBER", "OUT_OF_RANGE", "RefusedError", "Times", "unit_of", "utc_of"]
 
 INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -22,6 +22,7 @@ CLOCK = r"\d\d(?::?\d\d(?::?\d\d)?)?"
 ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)(?:[T ]({CLOCK})(?:\.(\d{{1,9}}))?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
 SECOND, MINUTE, DAY = 10**9, 60 * 10**9, 86_400 * 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OUT_OF_RANGE = "is no time between 2000 and 2100"
 ISO_WITH_ZONE = "expected ISO 8601 with a zone, such as 2013-10-08T08:00:17.034Z; other text needs --time-format"
 
 
@@ -67,7 +68,7 @@ class Times:
             raise RefusedError("has no time zone; add Z for UTC, or name the zone of the file, as in --tz America/New_York")
         time = naive - offset if offset is not None else utc_of(naive, str(self.zone))
         if not YEAR_2000 <= time < YEAR_2100:
-            raise RefusedError("is no time between 2000 and 2100")
+            raise RefusedError(OUT_OF_RANGE)
         return time
 
     def _of_integer(self, text: str) -> int:
@@ -190,7 +191,7 @@ def minute_offset(minute: int, zone: str) -> int | str:
         moment = datetime(1970, 1, 1) + timedelta(minutes=minute)
         before, after = (moment.replace(fold=fold, tzinfo=ZoneInfo(zone)).utcoffset() for fold in (0, 1))
     except OverflowError:
-        return "is no time between 2000 and 2100"
+        return OUT_OF_RANGE
     assert before is not None
     assert after is not None
     if before > after:

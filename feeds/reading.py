@@ -42,8 +42,9 @@ class Reading:
     folder in capitals. `sides` says how the aggressor is written beyond buy and sell: {"any": 0}. With `zero_is_absent` a
     bid or ask of 0 is a side that is not there.
 
-    `delimiter`, `decimal`, `header` and `names` are for text: `header` is False for a file without one, None where the
-    first line tells; `names` stand in for a header. A name that ends in "?" may be missing at the end; "-" leaves out.
+    `delimiter`, `decimal`, `header` and `names` are for text: the delimiter is seen from the first line where none is
+    given; `header` is False for a file without one; `names` stand in for a header (a first line with a number in it is
+    then none). A name that ends in "?" may be missing at the end of all rows; "-" leaves out.
 
     Raises UsageError for what cannot be meant.
 
@@ -57,9 +58,9 @@ class Reading:
     tz: str | None = None
     price_scale: float = 1.0
     symbol: str | None = None
-    delimiter: str = ","
+    delimiter: str | None = None
     decimal: str = "."
-    header: bool | None = True
+    header: bool = True
     names: tuple[str, ...] = ()
     day: str | None = None
     sides: Mapping[str, int] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class Reading:
             known_zone(self.tz)
         if not (isfinite(self.price_scale) and self.price_scale > 0):
             raise UsageError(f"price_scale={self.price_scale!r}: prices are divided by it; expected a number above 0")
-        if len(self.delimiter) != 1 or self.delimiter.isalnum() or self.delimiter in '"\r\n.+-' or ord(self.delimiter) > 126:
+        if self.delimiter is not None and not is_delimiter(self.delimiter):
             raise UsageError(f"delimiter={self.delimiter!r}: expected one character that no cell is made of, such as ; or | or \\t")
         if self.decimal not in (".", ","):
             raise UsageError(f"decimal={self.decimal!r}: expected . or ,")
@@ -134,6 +135,11 @@ class Reading:
             except ValueError:
                 continue
         raise UsageError(f"{path}: the times count from midnight, and {text!r} names no day; expected one such as 20131007 or 2013-10-07")
+
+
+def is_delimiter(text: str) -> bool:
+    """Whether a text can stand between cells."""
+    return len(text) == 1 and not text.isalnum() and text not in '"\r\n.+-' and ord(text) <= 126
 
 
 def named_twice(source: str, name: str, names: Sequence[str]) -> str:

@@ -1,36 +1,45 @@
-"""Recorded ticks: plain CSV files, gzip or not."""
+"""Recorded ticks: CSV files of any kind, packed or not."""
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from feeds.csv_cells import Layout, Reader, column_of
-from feeds.csv_fast import fast_columns
-from feeds.csv_header import layout_of
-from feeds.text_blocks import BLOCK_BYTES, line_blocks
-from pipeline.errors import BadRow
+import numpy as np
+
+from feeds.csv_cells import FARTHEST_NS, Layout, Reader
+from feeds.csv_fast import Columns, fast_columns
+from feeds.csv_layout import layout_of
+from feeds.reading import Reading
+from feeds.text_blocks import BLOCK_BYTES, BOM, line_blocks
+from pipeline.errors import BadRow, InputError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows
+from pipeline.ticks import COLUMN_TYPES
 
 __all__ = ["csv", "demo"]
 
-T = TypeVar("T")
+Parsed = tuple[Columns, tuple[str, ...]]
+AT_ONCE = 2
+INTEGER_COLUMN = np.dtype("i8")
 
 
-def csv(path: str | Path, *, time_unit: str | None = None) -> Feed:
-    """The ticks of a CSV file with a header, gzip or not, as a feed; columns it does not know are left out.
+def csv(path: str | Path, **reading: Any) -> Feed:
+    """The ticks of a CSV file, plain or packed (gzip, zstd, a zip with one member), as a feed.
 
     It looks for a time (timestamp, time, ts, datetime, date), a symbol (symbol, ticker, instrument), and a price (price,
     px, last) or a quote (bid, ask); also for size (qty, quantity, volume, amount), bid_size, ask_size, side (buy, sell)
-    and trade_id (where it is an integer). Symbols stay text. Times are whole numbers, of `time_unit` (s, ms, us, ns) or
-    of the unit in which the first row lies between 2000 and 2100, or ISO 8601 text with a zone. In a file of trades and
-    quotes a row without a price is a quote. Blank lines are passed over.
+    and trade_id. `reading` says what is otherwise: any of the fields of `feeds.reading.Reading`. Symbols stay text; a file
+    without a column of them has one, that of its name. Times are whole numbers of the unit in which the first row lies
+    between 2000 and 2100, or ISO 8601 text with a zone. In a file of trades and quotes a row without a price is a quote.
+    A trade_id is kept where that of the first row is an integer. Other columns are read where `columns` names them.
+    Blank lines are passed over. Rows that cannot be read come as `refused`, each with its line, column and reason.
 
-    Raises UsageError for a path that is no file, InputError for a file without ticks, BadRow for a row that is none;
-    `rows` raises the latter two after the rows before that place.
+    Raises UsageError for a path that is no file, InputError for a file without ticks, BadRow where none of the first rows
+    has a time; `rows` raises InputError for damage, after the rows before that place.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -39,13 +48,23 @@ def csv(path: str | Path, *, time_unit: str | None = None) -> Feed:
     ...     [(rows.names, rows.columns["price"].tolist()) for rows in csv(path).rows()]
     [(('SPY', 'NA'), [167.41, 31.5])]
     """
-    return RecordedCsv(Path(path), layout_of(Path(path), time_unit))
+    return RecordedCsv(Path(path), layout_of(Path(path), Reading(**reading)))
 
 
 def demo() -> Feed:
     """The tape that comes with rxtape: some hours of a synthetic market with planted events."""
     with as_file(files("feeds") / "data" / "demo.csv.gz") as path:
         return csv(path)
+
+
+@dataclass
+class Progress:
+    """How many bytes of a file have been used."""
+
+    used: int = 0
+
+    def more(self, count: int) -> None:
+        self.used += count
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,7 @@ class RecordedCsv:
     path: Path
     layout: Layout
     block_bytes: int = BLOCK_BYTES
+    progress: Progress = field(default_factory=Progress, compare=False)
 
     @property
     def name(self) -> str:
@@ -64,60 +84,97 @@ class RecordedCsv:
     @property
     def columns(self) -> frozenset[str]:
         """The columns of the tape that this file fills."""
-        return frozenset({"seq", "kind", *self.layout.places})
+        return frozenset({"seq", "kind", *self.layout.columns})
+
+    @property
+    def paths(self) -> list[Path]:
+        """The one file."""
+        return [self.path]
+
+    @property
+    def done(self) -> float:
+        """How much has been read, from 0 to 1."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        return min(self.progress.used / size, 1.0) if size else 1.0
+
+    @property
+    def read_as(self) -> dict[str, Any]:
+        """The settings that say how it is read, given or seen: columns, delimiter, unit of times; and the columns that are not read."""
+        layout = self.layout
+        columns = {column: "+".join(layout.names[place] for place in places) for column, places in layout.places.items()}
+        found: dict[str, Any] = {"columns": columns, "delimiter": {"\t": "tab"}.get(layout.delimiter, layout.delimiter)}
+        found |= {"time_unit": layout.times.unit} if layout.times.are_integers else {}
+        read = {place for places in layout.places.values() for place in places}
+        rest = [name for place, name in enumerate(layout.names) if place not in read and name != "-"]
+        return found | ({"not read": ", ".join(rest)} if rest else {})
 
     def rows(self) -> Iterator[RawRows]:
-        """The rows of the file a block at a time; the next block is read on another thread meanwhile."""
-        return one_ahead(self._blocks())
-
-    def _blocks(self) -> Iterator[RawRows]:
+        """The rows of the file a block at a time; the next blocks are read and parsed on other threads meanwhile."""
         newest = 0
-        for line, block in self._numbered():
-            rows, fault = read_block(block, self.layout, line, newest)
+        for line, block, parsed in self._parsed():
+            rows = rows_of(block, parsed, self.layout, line, newest)
             if len(rows):
                 newest = max(newest, int(rows.columns["time"].max()))
+            if len(rows) or rows.refused:
                 yield rows
+
+    def _parsed(self) -> Iterator[tuple[int, bytes, Parsed | None]]:
+        """The blocks in order, and what the quick reader made of each."""
+        blocks = self._numbered()
+        with ThreadPoolExecutor(1, "rxtape-csv-read") as reader, ThreadPoolExecutor(AT_ONCE, "rxtape-csv-parse") as parsers:
+            underway: deque[tuple[int, bytes, Future[Parsed | None]]] = deque()
+            coming, fault, ended = reader.submit(next, blocks, None), None, False
+            while underway or not ended:
+                while not ended and len(underway) <= AT_ONCE:
+                    try:
+                        found = coming.result()
+                    except InputError as error:
+                        found, fault = None, error
+                    if found is None:
+                        ended = True
+                    else:
+                        coming = reader.submit(next, blocks, None)
+                        underway.append((*found, parsers.submit(fast_columns, found[1], self.layout)))
+                if underway:
+                    line, block, parsed = underway.popleft()
+                    yield line, block, parsed.result()
             if fault is not None:
                 raise fault
 
     def _numbered(self) -> Iterator[tuple[int, bytes]]:
         """The blocks below the header, each with the number of its first line."""
+        self.progress.used = 0
         line, header = 1, self.layout.header_line
-        for text in line_blocks(self.path, self.block_bytes):
+        for text in line_blocks(self.path, self.block_bytes, self.progress.more):
             lines = text.count(b"\n")
             skip = min(max(header - line + 1, 0), lines)
             block = text.split(b"\n", skip)[-1] if skip else text
+            if line + skip == 1:
+                block = block.removeprefix(BOM)
             if block:
                 yield line + skip, block
             line += lines
 
 
-def read_block(block: bytes, layout: Layout, line: int, newest: int) -> tuple[RawRows, BadRow | None]:
-    """The rows of a block that begins at `line`, up to the first that is none."""
-    found = fast_columns(block, layout, newest)
-    if found is not None:
-        columns, names = found
-        return RawRows(columns, names, layout.source, lambda row: (layout.source, line + row)), None
+def rows_of(block: bytes, parsed: Parsed | None, layout: Layout, line: int, newest: int) -> RawRows:
+    """The rows of a block that begins at `line`, as the quick reader found them, else read one by one."""
+    if parsed is not None and not (newest and int(parsed[0]["time"].max()) - newest > FARTHEST_NS):
+        return RawRows(*parsed, layout.source, lambda row: (layout.source, line + row))
     codes: dict[str, int] = {}
     lines: list[int] = []
-    cells: dict[str, list[Any]] = {name: [] for name in (*layout.places, *(("kind",) if layout.mixed else ()))}
-    fault = None
-    try:
-        for number, values in Reader(layout, newest).rows(block, line):
-            lines.append(number)
-            values["symbol"] = codes.setdefault(values["symbol"], len(codes) + 1)
-            for name, column in cells.items():
-                column.append(values[name])
-    except BadRow as error:
-        fault = error
-    columns = {name: column_of(name, column) for name, column in cells.items()}
-    return RawRows(columns, tuple(codes), layout.source, lambda row: (layout.source, lines[row])), fault
+    refused: list[tuple[int, BadRow]] = []
+    cells: dict[str, list[Any]] = {name: [] for name in layout.columns}
+    for number, values in Reader(layout, newest).rows(block, line):
+        if isinstance(values, BadRow):
+            refused.append((len(lines), values))
+            continue
+        lines.append(number)
+        values["symbol"] = codes.setdefault(values["symbol"], len(codes) + 1)
+        for name, column in cells.items():
+            column.append(values[name])
+    columns = {name: np.array(column, column_type(name)) for name, column in cells.items()}
+    return RawRows(columns, tuple(codes), layout.source, lambda row: (layout.source, lines[row]), refused)
 
 
-def one_ahead(source: Iterator[T]) -> Iterator[T]:
-    """The items of an iterator that works on a thread of its own, one item ahead."""
-    with ThreadPoolExecutor(1, "rxtape-csv") as worker:
-        coming = worker.submit(next, source, None)
-        while (item := coming.result()) is not None:
-            coming = worker.submit(next, source, None)
-            yield item
+def column_type(name: str) -> np.dtype[Any]:
+    return INTEGER_COLUMN if name == "trade_id" else COLUMN_TYPES.get(name, np.dtype("f8"))

@@ -1,21 +1,19 @@
-"""The text of a file in blocks of whole lines, unpacked on the way. What is damaged ends it, after the lines before."""
+"""The text of a file in blocks of whole lines. What is damaged ends it, after the lines before."""
 
-import zlib
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 
+from feeds.packed import Read, pieces
 from pipeline.errors import InputError
 
-__all__ = ["BLOCK_BYTES", "line_blocks"]
+__all__ = ["BLOCK_BYTES", "BOM", "line_blocks", "lines_with_text"]
 
-BLOCK_BYTES = 1 << 21
+BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 20
-PACKED_BYTES = 1 << 15
-GZIP_MAGIC, GZIP_FORMAT = b"\x1f\x8b", 31
+BOM = b"\xef\xbb\xbf"
 
 
-def line_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
+def line_blocks(path: Path, size: int = BLOCK_BYTES, read: Read = lambda count: None) -> Iterator[bytes]:
     """Blocks of at least `size` bytes that end with a line (the last line of a file may lack its line end).
 
     Raises InputError for what cannot be read or unpacked, and for a line of more than 1 MiB, after the lines before it.
@@ -24,7 +22,7 @@ def line_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
     fault: InputError | None = None
     count = 0
     try:
-        for piece in pieces(path):
+        for piece in pieces(path, read):
             held.append(piece)
             count += len(piece)
             if count >= size:
@@ -46,47 +44,12 @@ def line_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
         raise fault
 
 
-def pieces(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, unpacked if they are gzip."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            first = file.read(PACKED_BYTES)
-            packed = first.startswith(GZIP_MAGIC)
-            yield from unpacked(read(file, first, PACKED_BYTES), path) if packed else read(file, first, BLOCK_BYTES)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def read(file: FileIO, first: bytes, size: int) -> Iterator[bytes]:
-    yield first
-    while piece := file.read(size):
-        yield piece
-
-
-def unpacked(packed: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    """The text of gzip members one after another."""
-    unpacker, begun = zlib.decompressobj(GZIP_FORMAT), False
-    for piece in packed:
-        left = piece
-        while left:
-            before, begun = unpacker.copy(), True
-            try:
-                yield unpacker.decompress(left)
-            except zlib.error as error:
-                yield from until_fault(before, left)
-                raise InputError(f"{path}: the gzip data is damaged ({error}); the rows before that place stand") from error
-            left = b""
-            if unpacker.eof:
-                left, begun = unpacker.unused_data.lstrip(b"\0"), False
-                unpacker = zlib.decompressobj(GZIP_FORMAT)
-    if begun:
-        raise InputError(f"{path}: the gzip data ends in the middle, the file is truncated; the rows before that place stand")
-
-
-def until_fault(unpacker: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
-    """What comes out before the byte that is wrong."""
-    try:
-        for place in range(len(packed)):
-            yield unpacker.decompress(packed[place : place + 1])
-    except zlib.error:
-        return
+def lines_with_text(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, each with its number; without a byte order mark or a CR at the end."""
+    number = 0
+    for block in line_blocks(path, 1):
+        for raw in block.removesuffix(b"\n").split(b"\n"):
+            number += 1
+            line = raw.removeprefix(BOM) if number == 1 else raw
+            if line.strip():
+                yield number, line.removesuffix(b"\r")

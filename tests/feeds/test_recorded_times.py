@@ -38,7 +38,7 @@ def test_fault_31_units_mixed_up_in_one_file(tmp_path, unit, other):
         ("1381219200.5", "is a float"),
         ("1.3812192e9", "is a float"),
         ("2013-10-08T08:00:00", "has no time zone"),
-        ("2013-10-08", "is no time"),
+        ("2013-10-08", "has no time zone"),
         ("2099", "between 2000 and 2100"),
         ("1970-01-01T00:00:00Z", "between 2000 and 2100"),
         ("2013-02-30T00:00:00Z", "is no time"),

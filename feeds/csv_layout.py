@@ -1,0 +1,175 @@
+"""What the user, the header and the first rows of a CSV file say of the rest: which column is which, and how times are written."""
+
+import csv
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from feeds.csv_cells import SIDES, Layout, Reader, cells_of
+from feeds.csv_time_formats import TimeFormat
+from feeds.csv_times import INTEGER, ISO, NUMBER, OUT_OF_RANGE, RefusedError, Times, unit_of
+from feeds.reading import Reading
+from feeds.text_blocks import lines_with_text
+from pipeline.errors import BadRow, InputError, UsageError
+
+__all__ = ["first_line", "layout_of"]
+
+DELIMITERS = (",", ";", "\t", "|")
+OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+FIRST_ROWS = 100
+Line = tuple[int, bytes]
+
+
+def first_line(path: Path) -> Line:
+    """The first line with text, and its number. Raises UsageError for a path that is no file, InputError for what is no text."""
+    if not path.exists():
+        raise UsageError(f"there is no file {path}")
+    if not path.is_file():
+        raise UsageError(f"{path} is not a regular file; expected a file of ticks")
+    number, line = next(lines_with_text(path), (0, b""))
+    if not line:
+        raise InputError(f"{path}: the file is empty; expected a header and rows")
+    if line.startswith(OTHER_BOMS):
+        raise InputError(f"{path}: the text is UTF-16; convert it to UTF-8")
+    if b"\r" in line:
+        raise InputError(f"{path}: the lines end with CR alone; convert them to LF")
+    return number, line
+
+
+def layout_of(path: Path, reading: Reading) -> Layout:
+    """Read as much of a file as is needed to know its layout.
+
+    Raises UsageError for a path that is no file or a reading that does not fit it, InputError for a file without ticks,
+    BadRow for first rows that have no time.
+    """
+    number, line = first_line(path)
+    delimiter = reading.delimiter or delimiter_of(line, reading)
+    first = header_cells(path, line, delimiter)
+    has_header = reading.header and not (reading.names and any(NUMBER.fullmatch(cell) for cell in first))
+    names = names_of(path, number, first, reading, has_header)
+    places = reading.places(str(path), names)
+    layout = Layout(
+        str(path), names, places, Times(), symbol_of(path, reading, places), delimiter, reading.decimal, reading.price_scale,
+        SIDES | {text.lower(): side for text, side in reading.sides.items()}, reading.zero_is_absent, number if has_header else 0,
+    )  # fmt: skip
+    refuse_no_ticks(path, names, layout)
+    rows = list(islice((each for each in lines_with_text(path) if each[0] > layout.header_line), FIRST_ROWS))
+    if not rows:
+        raise InputError(f"{path}: the file has a header and no rows")
+    return FirstRows(path, layout, reading, rows).layout_with_times()
+
+
+def delimiter_of(line: bytes, reading: Reading) -> str:
+    """What stands between the cells: what makes as many cells as there are names, else what there is most of."""
+    known = [each for each in DELIMITERS if each != reading.decimal]
+    fewest = len([name for name in reading.names if not name.endswith("?")])
+    if reading.names and (fitting := [each for each in known if fewest <= line.count(each.encode()) + 1 <= len(reading.names)]):
+        return fitting[0]
+    return max(known, key=lambda each: line.count(each.encode()))
+
+
+def header_cells(path: Path, line: bytes, delimiter: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in cells_of(line.decode(), delimiter)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: the header cannot be read: {error}") from None
+
+
+def names_of(path: Path, number: int, first: list[str], reading: Reading, has_header: bool) -> tuple[str, ...]:
+    """The names of the columns: those the user gives, else those of the header."""
+    if not reading.names:
+        if not has_header:
+            raise UsageError(
+                f"{path}: without a header the columns need names; its first line is {','.join(first)[:80]}: give --names time,price,..."
+            )
+        return tuple(first)
+    names = list(reading.names)
+    while len(names) > len(first) and names[-1].endswith("?"):
+        names.pop()
+    if len(names) != len(first):
+        raise UsageError(f"{path}:{number} has {len(first)} cells, and there are {len(names)} names for them: {','.join(names)[:200]}")
+    return tuple(name.removesuffix("?") for name in names)
+
+
+def symbol_of(path: Path, reading: Reading, places: dict[str, tuple[int, ...]]) -> str | None:
+    """The symbol of every row; None where a column holds it."""
+    if "symbol" not in places:
+        return reading.symbol_of(path)
+    if reading.symbol is not None:
+        raise UsageError(f"{path}: the file has a column of symbols; symbol={reading.symbol!r} is for one without")
+    return None
+
+
+def refuse_no_ticks(path: Path, names: tuple[str, ...], layout: Layout) -> None:
+    """Say which column is missing, and how to name it."""
+    missing = [] if "time" in layout.places else ["time"]
+    if layout.places.keys().isdisjoint(("price", "bid", "ask")):
+        missing.append("price (or bid and ask)")
+    if not missing and layout.symbol is None and "symbol" not in layout.places:
+        raise InputError(f"{path}: there is no column symbol, and the file's name tells none; give it, as in --symbol SPY")
+    if not missing:
+        return
+    if any(NUMBER.fullmatch(name) for name in names):
+        hint = "If this is the first row of a file without a header, name its columns, as in --no-header --names time,symbol,price,size"
+    else:
+        likely = next((name for name in names if name.lower() == "close"), "px")
+        hint = f"Say which it is, as in --columns {'time=Date' if missing[0] == 'time' else f'price={likely}'}"
+    raise InputError(f"{path}: there is no column {', '.join(missing)}; the columns are {', '.join(names)[:200]}. {hint}")
+
+
+@dataclass(frozen=True)
+class FirstRows:
+    """The first rows of a file, which tell how its times are written."""
+
+    path: Path
+    layout: Layout
+    reading: Reading
+    rows: list[Line]
+
+    def layout_with_times(self) -> Layout:
+        """The layout with what only rows can tell; BadRow where none of the first has a time, unless it is only out of range."""
+        faults: list[BadRow] = []
+        for number, raw in self.rows:
+            try:
+                return self.by_row(number, raw)
+            except BadRow as bad:
+                faults.append(bad)
+        if faults[0].reason == OUT_OF_RANGE:
+            return self.by_row(*self.rows[0], check=False)
+        raise faults[0]
+
+    def by_row(self, number: int, raw: bytes, check: bool = True) -> Layout:
+        layout = self.layout
+        reader = Reader(layout, 0)
+        cells = reader.cells(raw, number)
+        places = layout.places["time"]
+        text = " ".join(cells[place] for place in places).strip(" \t")
+        try:
+            times = self.times_of(text)
+            if check:
+                times.of(text)
+        except RefusedError as error:
+            raise reader.bad(number, "+".join(layout.names[place] for place in places), text, str(error)) from None
+        kept = layout.places
+        if "trade_id" in kept and not INTEGER.fullmatch(cells[kept["trade_id"][0]].strip()):
+            kept = {name: place for name, place in kept.items() if name != "trade_id"}
+        return replace(layout, places=kept, times=times)
+
+    def times_of(self, text: str) -> Times:
+        """How times are written, by one of them."""
+        reading, day = self.reading, self.reading.day_of(self.path)
+        if day is not None:
+            return Times(reading.time_unit or "ms", reading.tz, day=day)
+        if reading.time_format is not None:
+            return Times("format", reading.tz, TimeFormat(reading.time_format))
+        if reading.time_unit is not None:
+            return Times(reading.time_unit)
+        if not NUMBER.fullmatch(text):
+            found = ISO.fullmatch(text)
+            return Times("iso", reading.tz, with_zone=found is not None and found[4] is not None)
+        if not INTEGER.fullmatch(text):
+            return Times("ns")
+        unit = unit_of(int(text))
+        if unit is None:
+            raise RefusedError("is no time between 2000 and 2100 in s, ms, us or ns; other text needs --time-format, such as %Y%m%d%H%M%S")
+        return Times(unit)
