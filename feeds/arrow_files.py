@@ -91,8 +91,8 @@ def arrow(path: str | Path, reading: Reading = PLAIN) -> Feed:
     return opened(found, reading, lambda file: pa.ipc.open_file(file).schema, file_pieces)
 
 
-Pieces = Callable[[Any, list[str]], Iterator[Any]]
-"""The record batches of an open file, with those columns."""
+Pieces = Callable[[Any, list[str]], Iterator[tuple[float, Any]]]
+"""The record batches of an open file, with those columns, each with how much of the file has been read, from 0 to 1."""
 
 
 @dataclass
@@ -125,34 +125,30 @@ class ArrowFeed:
 
     def _rows(self) -> Iterator[RawRows]:
         table = Table(self.shape)
-        for batch in batches(self.path, self.pieces, self.shape.wanted, self._read):
+        for share, batch in batches(self.path, self.pieces, self.shape.wanted):
             for start in range(0, batch.num_rows, ROWS):
-                yield undamaged(self.path, partial(self._piece, table, batch.slice(start, ROWS)))
+                piece = batch.slice(start, ROWS)
+                yield table.rows({name: piece.column(name) for name in self.shape.wanted}, piece.num_rows)
+            self.done = share
         if not table.row:
             raise InputError(f"{self.name}: the file has no rows")
-
-    def _piece(self, table: Table, piece: Any) -> RawRows:
-        return table.rows({name: piece.column(name) for name in self.shape.wanted}, piece.num_rows)
-
-    def _read(self, share: float) -> None:
-        self.done = share
 
 
 def opened(path: Path, reading: Reading, schema_of: Callable[[Any], Any], pieces: Pieces) -> ArrowFeed:
     """The feed of a file, after a look at its schema and first times."""
     with source_of(path) as file:
-        schema = undamaged(path, partial(schema_of, file))
+        types = undamaged(path, lambda: [(each.name, each.type) for each in schema_of(file)])
 
     def first(name: str) -> tuple[int, object]:
         row = 0
-        for batch in batches(path, pieces, [name]):
-            place, value = undamaged(path, partial(first_known, batch.column(name)))
+        for _, batch in batches(path, pieces, [name]):
+            place, value = first_known(batch.column(name))
             if place >= 0:
                 return row + place + 1, value
             row += batch.num_rows
         return 0, None
 
-    return ArrowFeed(path, shape_of(str(path), [(each.name, each.type) for each in schema], first, reading, path), pieces)
+    return ArrowFeed(path, shape_of(str(path), types, first, reading, path), pieces)
 
 
 def first_known(column: Any) -> tuple[int, object]:
@@ -161,35 +157,39 @@ def first_known(column: Any) -> tuple[int, object]:
     return place, column[place].as_py() if place >= 0 else None
 
 
-def batches(path: Path, pieces: Pieces, names: list[str], tell: Callable[[float], None] = lambda share: None) -> Iterator[Any]:
+def batches(path: Path, pieces: Pieces, names: list[str]) -> Iterator[tuple[float, Any]]:
     """The record batches of a file, checked as far as they can be; InputError where it is damaged, after those before it."""
     with source_of(path) as file:
-        size, found = max(file.size(), 1), undamaged(path, partial(pieces, file, names))
-        while (batch := undamaged(path, partial(next, found, None))) is not None:
-            undamaged(path, partial(batch.validate, full=True))
-            tell(min(file.tell() / size, 1.0))
-            yield batch
+        found = undamaged(path, partial(pieces, file, names))
+        while (piece := undamaged(path, partial(next, found, None))) is not None:
+            undamaged(path, partial(piece[1].validate, full=True))
+            yield piece
 
 
-def parquet_pieces(file: Any, names: list[str]) -> Iterator[Any]:
+def parquet_pieces(file: Any, names: list[str]) -> Iterator[tuple[float, Any]]:
     reader = pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True)
-    return iter(reader.iter_batches(ROWS, columns=names, use_threads=False))
+    rows = 0
+    for batch in reader.iter_batches(ROWS, columns=names, use_threads=False):
+        rows += batch.num_rows
+        yield rows / reader.metadata.num_rows, batch
 
 
-def file_pieces(file: Any, names: list[str]) -> Iterator[Any]:
+def file_pieces(file: Any, names: list[str]) -> Iterator[tuple[float, Any]]:
     wanted = included(pa.ipc.open_file(file).schema, names)
     file.seek(0)
     reader = pa.ipc.open_file(file, options=wanted)
-    return (reader.get_batch(place) for place in range(reader.num_record_batches))
+    for place in range(reader.num_record_batches):
+        yield (place + 1) / reader.num_record_batches, reader.get_batch(place)
 
 
-def stream_pieces(file: Any, names: list[str]) -> Iterator[Any]:
+def stream_pieces(file: Any, names: list[str]) -> Iterator[tuple[float, Any]]:
     """The batches of a stream, which tells by a mark at its end that it is whole."""
-    wanted = included(pa.ipc.open_stream(file).schema, names)
-    file.seek(file.size() - len(END_OF_STREAM))
+    size, wanted = file.size(), included(pa.ipc.open_stream(file).schema, names)
+    file.seek(size - len(END_OF_STREAM))
     whole = file.read() == END_OF_STREAM
     file.seek(0)
-    yield from pa.ipc.open_stream(file, options=wanted)
+    for batch in pa.ipc.open_stream(file, options=wanted):
+        yield file.tell() / size, batch
     if not whole:
         raise ValueError("the stream ends without its end mark, so it is truncated")
 

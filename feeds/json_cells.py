@@ -72,15 +72,19 @@ def name_of(value: object) -> str:
 
 
 def type_of(values: Sequence[Any]) -> Any:
-    """The Arrow type of a key, by the values of some lines; binary for what is never read."""
+    """The Arrow type of a key, by the values of some lines: numbers of the first one's kind, text where any is; binary is never read.
+
+    A few arrays, or yes and no among numbers, do not decide for the file: their rows will be refused.
+    """
     kinds = {type(value) for value in values} - {Nothing}
-    if not kinds:
-        return pa.null()
-    if kinds <= NUMBERS:
-        return pa.int64() if kinds == {int} else pa.float64()
-    if kinds == {bool}:
+    known = kinds & (NUMBERS | {str}) or kinds & {bool}
+    if not known:
+        return pa.binary() if kinds else pa.null()
+    if known == {bool}:
         return pa.bool_()
-    return pa.string() if kinds <= NUMBERS | {str} else pa.binary()
+    if str in known:
+        return pa.string()
+    return pa.int64() if next(type(value) for value in values if type(value) in NUMBERS) is int else pa.float64()
 
 
 def reason_of(column: str, value: Any) -> str | None:

@@ -85,6 +85,7 @@ def whole(array: Any) -> NDArray[np.int64]:
     if pa.types.is_uint64(array.type):
         counts = array.fill_null(largest).to_numpy(zero_copy_only=False)
         return np.asarray(np.minimum(counts, np.uint64(largest)), np.int64)
+    array = array.cast(pa.int32()) if pa.types.is_time32(array.type) else array
     found: NDArray[np.int64] = array.cast(pa.int64()).fill_null(largest).to_numpy(zero_copy_only=False)
     return found
 
