@@ -92,12 +92,14 @@ class JsonFeed:
     path: Path
     shape: Shape
     block_bytes: int = BLOCK_BYTES
-    _decoder: Any = field(init=False, repr=False)
+    _decoder: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        names = [f"k{place}" for place in range(len(self.shape.wanted))]
-        made = msgspec.defstruct("Row", [(name, Cell, UNSET) for name in names], rename=dict(zip(names, self.shape.wanted, strict=True)))
-        self._decoder = msgspec.json.Decoder(made)
+        keys = self.shape.wanted
+        if all(key.isprintable() and not set('\\"').intersection(key) for key in keys):
+            names = [f"k{place}" for place in range(len(keys))]
+            made = msgspec.defstruct("Row", [(name, Cell, UNSET) for name in names], rename=dict(zip(names, keys, strict=True)))
+            self._decoder = msgspec.json.Decoder(made)
 
     @property
     def name(self) -> str:
@@ -138,7 +140,7 @@ class JsonFeed:
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         whole = block.startswith(b"{") and block.count(b"\n{") == lines - 1 and block.count(b"}\n") + block.endswith(b"}") == lines
-        if not whole or b"\\" in block:
+        if self._decoder is None or not whole or b"\\" in block:
             return None
         try:
             block.decode()

@@ -131,3 +131,10 @@ def test_the_quick_reader_and_the_one_of_single_lines_agree(objects, block):
 def test_a_first_time_that_is_none_is_named(tmp_path):
     with pytest.raises(BadRow, match=r"ticks.jsonl:2 column time: 'noon' is no time"):
         json_lines(written(tmp_path, "[]", GOOD.replace(str(START), '"noon"')))
+
+
+def test_a_key_may_hold_any_sign(tmp_path):
+    keys = ['a"b', "a\\b", "a\nb", "ü"]
+    lines = [GOOD[:-1] + "".join(f",{json.dumps(key)}:{place}" for place, key in enumerate(keys)) + "}"] * 2
+    feed = json_lines(written(tmp_path, *lines))
+    assert [tape_of(feed)[0][key] for key in keys] == [[float(place)] * 2 for place in range(4)]
