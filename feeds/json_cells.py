@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow as pa
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from feeds.table_cells import word_of
 
-__all__ = ["WHOLE", "Object", "absent_as_null", "array_of", "object_of", "reason_of", "type_of"]
+__all__ = ["WHOLE", "Object", "array_of", "object_of", "reason_of", "type_of"]
 
 Nothing = type(None)
 LONGEST_INTEGER = 40
@@ -105,8 +105,10 @@ def reason_of(column: str, value: Any) -> str | None:
 
 
 def array_of(column: str, values: list[Any]) -> Any:
-    """The values of a column of the tape as Arrow holds them: numbers where all are, else text."""
+    """The values of a column of the tape as Arrow holds them: numbers where all are, else text; a key that is not there is null."""
     kinds = set(map(type, values)) - {Nothing}
+    if UnsetType in kinds:
+        return array_of(column, [None if value is UNSET else value for value in values])
     if not kinds:
         return pa.nulls(len(values))
     if kinds == {str}:
@@ -121,8 +123,3 @@ def array_of(column: str, values: list[Any]) -> Any:
     if column in ("time", "symbol") or str in kinds:
         return pa.array([value if value is None or isinstance(value, str) else repr(value) for value in values], pa.string())
     return pa.array([None if value is None else float(value) for value in values] if kinds != {float} else values, pa.float64())
-
-
-def absent_as_null(values: list[Any]) -> list[Any]:
-    """A key that is not there is as null."""
-    return [None if value is UNSET else value for value in values] if UNSET in values else values

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from feeds.blocks import one_ahead
-from feeds.json_cells import WHOLE, Object, absent_as_null, array_of, object_of, reason_of, type_of
+from feeds.json_cells import WHOLE, Object, array_of, object_of, reason_of, type_of
 from feeds.reading import Reading
 from feeds.table_rows import Bad, Shape, Table, shape_of
 from feeds.text_blocks import BLOCK_BYTES, line_blocks
@@ -27,6 +27,7 @@ PLAIN = Reading()
 BOM, OTHER_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 Cell = int | float | str | bool | None | UnsetType
 Lines = dict[str, list[Any]]
+EXAMPLES: dict[type, Any] = {int: 0, float: 0.0, str: "", bool: True, type(None): None}
 
 
 def json_lines(path: str | Path, reading: Reading = PLAIN) -> Feed:
@@ -98,7 +99,7 @@ class JsonFeed:
         keys = self.shape.wanted
         if all(key.isprintable() and not set('\\"').intersection(key) for key in keys):
             names = [f"k{place}" for place in range(len(keys))]
-            made = msgspec.defstruct("Row", [(name, Cell, UNSET) for name in names], rename=dict(zip(names, keys, strict=True)))
+            made = msgspec.defstruct("Row", [(name, Cell, UNSET) for name in names], rename=dict(zip(names, keys, strict=True)), gc=False)
             self._decoder = msgspec.json.Decoder(made)
 
     @property
@@ -133,7 +134,7 @@ class JsonFeed:
     def _arrays(self, values: Lines) -> dict[str, Any]:
         places = self.shape.places.items()
         role = {name: column if len(names) == 1 else "symbol" for column, names in places for name in names}
-        return {name: array_of(column, absent_as_null(values[name])) for name, column in role.items()}
+        return {name: array_of(column, values[name]) for name, column in role.items()}
 
     def _quick(self, block: bytes, lines: int) -> tuple[Lines, Bad, range] | None:
         """The values of a block by key; None where a line may be none, or may have a key twice."""
@@ -152,15 +153,17 @@ class JsonFeed:
         values: Lines = {}
         for place, key in enumerate(self.shape.wanted):
             values[key] = found = list(map(attrgetter(f"k{place}"), rows))
-            if block.count(f'"{key}":'.encode()) != lines - found.count(UNSET) or self._refuses(key, found):
+            kinds = set(map(type, found))
+            there = lines - (found.count(UNSET) if UnsetType in kinds else 0)
+            if block.count(f'"{key}":'.encode()) != there or self._refuses(key, kinds, found):
                 return None
         return values, {}, range(lines)
 
-    def _refuses(self, key: str, found: list[Any]) -> bool:
-        """Whether a value may be of a type that its column refuses."""
+    def _refuses(self, key: str, kinds: set[type], found: list[Any]) -> bool:
+        """Whether a column of this key may refuse a value; mostly its type tells."""
         columns = [column for column, names in self.shape.places.items() if key in names]
-        one_of_each = found if set(columns) & WHOLE else {type(value): value for value in found}.values()
-        return any(reason_of(column, value) for column in columns for value in one_of_each if value is not UNSET)
+        some = found if WHOLE.intersection(columns) else [EXAMPLES[kind] for kind in kinds if kind is not UnsetType]
+        return any(reason_of(column, value) for column in columns for value in some if value is not UNSET)
 
     def _line_by_line(self, block: bytes) -> tuple[Lines, Bad, list[int]]:
         values: Lines = {key: [] for key in self.shape.wanted}
@@ -186,7 +189,7 @@ class JsonFeed:
     def _empty(self, values: Lines, bad: Bad, count: int) -> None:
         """Refuse the rows that name no price at all: their keys were not among the first lines."""
         prices = [values[self.shape.places[column][0]] for column in ("price", "bid", "ask") if column in self.shape.places]
-        if all(UNSET in each for each in prices):
+        if all(UnsetType in set(map(type, each)) for each in prices):
             names = [self.shape.called(column) for column in ("price", "bid", "ask") if column in self.shape.places]
             for row in range(count):
                 if all(each[row] is UNSET for each in prices):

@@ -1,5 +1,6 @@
 """JSON lines: what a line may hold, and what is said of one that does not (FAULTS 42)."""
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -138,3 +139,23 @@ def test_a_key_may_hold_any_sign(tmp_path):
     lines = [GOOD[:-1] + "".join(f",{json.dumps(key)}:{place}" for place, key in enumerate(keys)) + "}"] * 2
     feed = json_lines(written(tmp_path, *lines))
     assert [tape_of(feed)[0][key] for key in keys] == [[float(place)] * 2 for place in range(4)]
+
+
+def test_plain_lines_are_read_by_the_quick_reader(tmp_path):
+    lines = [GOOD, with_price('null,"bid":1'), GOOD.replace('"2.50"', "7")]
+    feed = json_lines(written(tmp_path, *lines, end=""))
+    assert feed._quick("\n".join(lines).encode(), 3) is not None
+    assert feed._quick("\r\n".join(lines).encode(), 3) is not None
+    assert feed._quick("\n".join([*lines, ""]).encode(), 3) is not None
+
+
+def test_fault_40_packed_lines_and_the_rows_before_the_end_of_half_a_file(tmp_path):
+    path = tmp_path / "ticks.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(GOOD.replace("1.5", f"{place}.5").encode() + b"\n" for place in range(3000))))
+    whole = tape_of(json_lines(path))
+    assert (len(whole[0]["time"]), whole[1], whole[2]) == (3000, [], None)
+    path.write_bytes(path.read_bytes()[:-4000])
+    columns, refused, fault = tape_of(json_lines(path))
+    assert 0 < len(columns["price"]) < 3000
+    assert columns["price"] == whole[0]["price"][: len(columns["price"])]
+    assert (refused, "truncated" in str(fault)) == ([], True)
