@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,11 @@ from pipeline.feed import Feed
 from pipeline.ingest import Place, RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["Around", "Names", "Piece", "cut", "part", "rearranged"]
+__all__ = ["Around", "Names", "Piece", "cut", "one_ahead", "part", "rearranged"]
 
 Rows = NDArray[np.intp]
 Piece = tuple[RawRows, int, int]
+T = TypeVar("T")
 
 
 class Around:
@@ -132,3 +134,12 @@ def cut(raw: RawRows, rows: int) -> Iterator[RawRows]:
         yield raw
     for first in range(0, len(raw), rows):
         yield part(raw, first, min(first + rows, len(raw)))
+
+
+def one_ahead(source: Iterator[T]) -> Iterator[T]:
+    """The items of an iterator that works on a thread of its own, one item ahead."""
+    with ThreadPoolExecutor(1, "rxtape-reader") as worker:
+        coming = worker.submit(next, source, None)
+        while (item := coming.result()) is not None:
+            coming = worker.submit(next, source, None)
+            yield item

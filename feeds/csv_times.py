@@ -130,6 +130,8 @@ def unit_of(time: int) -> str | None:
 def why_no_integer_time(text: str, unit: str) -> str:
     if not text:
         return "is missing"
+    if re.fullmatch(r"-?\d+", text, re.ASCII):
+        return f"is no time in {unit} between 2000 and 2100"
     if NUMBER.fullmatch(text):
         return "is a float, which cannot hold nanoseconds; write whole numbers of s, ms, us or ns, or ISO 8601 text with a zone"
     if ISO.fullmatch(text):

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import nanoseconds
-from pipeline.feed import Feed, recorded
-from pipeline.symbols import SymbolTable
-from pipeline.ticks import Ticks
+from pipeline.ingest import RawRows
 
-__all__ = ["EVENTS", "HOUR_NS", "NAMES", "OPEN_NS", "Market", "Planted", "market", "synthetic"]
+__all__ = ["EVENTS", "HOUR_NS", "NAMES", "OPEN_NS", "Market", "MarketFeed", "Planted", "market", "synthetic"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -257,14 +255,36 @@ def _prices(rng: np.random.Generator, time: Ints, code: Ints, side: Ints, volati
     return price
 
 
-def synthetic(symbols: int = 12, ticks: int = 100_000, span: str = "1h", seed: int = 7) -> Feed:
-    """The seeded market as a feed: prices and sizes of trades; `market` also tells what it planted.
+def synthetic(symbols: int = 12, ticks: int = 100_000, span: str = "1h", seed: int = 7) -> MarketFeed:
+    """The seeded market as a feed of trades; `planted` is the ground truth: bursts, jumps, and breakouts, which are both.
 
     >>> feed = synthetic(ticks=13_000, span="40m")
     >>> [len(rows) for rows in feed.rows()], sorted(feed.columns)
     ([13000], ['kind', 'price', 'seq', 'side', 'size', 'symbol', 'time'])
+    >>> len(feed.planted), feed.planted[0].kind
+    (11, 'breakout')
     """
-    made = market(symbols, ticks, nanoseconds(span), seed=seed)
-    columns = {name: made.columns[name] for name in ("time", "price", "size", "side")}
-    codes = (made.columns["symbol"] + 1).astype(np.int32)
-    return recorded(Ticks.of(columns.pop("time"), codes, SymbolTable(made.symbols), **columns))
+    return MarketFeed(market(symbols, ticks, nanoseconds(span), seed=seed))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarketFeed:
+    """A market as a feed."""
+
+    market: Market
+    name: str = "synthetic"
+
+    @property
+    def planted(self) -> tuple[Planted, ...]:
+        """What a strategy should have seen, and what it should not have, in order of time."""
+        return self.market.planted
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the market, and those that every tape has."""
+        return frozenset({"seq", "kind", *self.market.columns})
+
+    def rows(self) -> Iterator[RawRows]:
+        """All rows at once; `columns["symbol"]` of the market counts from 0."""
+        columns = {**self.market.columns, "symbol": self.market.columns["symbol"] + np.int32(1)}
+        yield RawRows(columns, self.market.symbols, self.name)

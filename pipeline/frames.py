@@ -35,7 +35,7 @@ LOG = logging.getLogger("rxtape")
 
 
 def frame(
-    feed: Feed | Ticks,
+    feed: "Feed | Ticks | pandas.DataFrame",
     /,
     *through: Callable[[Any], Any],
     on: Callable[[Any], Any] | None = None,
@@ -53,6 +53,8 @@ def frame(
     what the tape goes through first: after `bars("1m")` the rows are the bars, and the operators work on them. `on` only
     says at which rows the signals are read: `on=clock("1s")` reads signals of ticks once a second. Without either the rows
     are those that `combine_latest` chooses: the ticks, unless all signals are of bars. Rows without a symbol are left out.
+
+    The rows come from a feed, from ticks, or from a DataFrame of ticks, as in `run`.
 
     `symbols`, `start` and `until` (not included) choose rows to keep; everything before `until` is computed, so that
     windows are full. `late`, `lateness` and `on_bad` as in `run`. Time is datetime64[ns, UTC], the symbol a category, a

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from signal import SIGINT
 from time import perf_counter, perf_counter_ns
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from reactivex import Observable
@@ -23,6 +23,7 @@ from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
 from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_between_batches
+from pipeline.plugins import load
 from pipeline.report import Report
 from pipeline.sinks import Sink
 from pipeline.sinks.files import destination_of
@@ -33,6 +34,9 @@ from pipeline.symbols import MAX_SYMBOLS, SymbolTable
 from pipeline.ticks import Ticks
 from pipeline.watchdog import Hang, Watchdog
 
+if TYPE_CHECKING:
+    import pandas
+
 __all__ = ["Run", "run"]
 
 OnBad = Literal["fail", "skip"]
@@ -40,7 +44,7 @@ LOG = logging.getLogger("rxtape")
 
 
 def run(
-    feed: Feed | Ticks,
+    feed: "Feed | Ticks | pandas.DataFrame",
     *strategies: Strategy,
     sinks: Sequence[Sink | str] = (),
     late: Late = "fail",
@@ -52,7 +56,9 @@ def run(
     keep_alerts: bool = True,
     raise_faults: bool = False,
 ) -> Report:
-    """Put a feed through strategies, their alerts into sinks (objects, or URLs such as "jsonl:alerts.jsonl").
+    """Put a feed, ticks or a DataFrame through strategies, their alerts into sinks (objects, or URLs: "jsonl:alerts.jsonl").
+
+    A DataFrame is read as `feeds.frames.from_frame` does; use that to say which column is which, or of what zone its times are.
 
     Rows up to `lateness` late are put in order; later ones end the run ("fail"), are kept at the earliest time allowed
     ("clamp"), or are set aside in the file `quarantine` ("drop"). A bad row ends the run ("fail"), or is set aside there
@@ -88,7 +94,7 @@ class Run:
 
     def __init__(
         self,
-        feed: Feed | Ticks,
+        feed: "Feed | Ticks | pandas.DataFrame",
         *strategies: Strategy,
         late: Late = "fail",
         lateness: Duration = "0s",
@@ -279,5 +285,8 @@ def feed_of(source: object) -> Feed:
         return recorded(source)
     if isinstance(source, Feed):
         return source
-    hint = "; feeds.recorded.csv(path) makes one of a file, Ticks.from_pandas(frame) of a frame"
+    if type(source).__name__ == "DataFrame" and type(source).__module__.startswith("pandas"):
+        made: Feed = load("feed", "frame")(source)
+        return made
+    hint = "; feeds.recorded.csv(path) makes one of a file, feeds.frames.from_frame(frame) of a frame"
     raise UsageError(f"{type(source).__name__} is no feed{hint}")

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from feeds.synthetic import EVENTS, HOUR_NS, OPEN_NS, Market, Planted, market
+from feeds.synthetic import EVENTS, HOUR_NS, OPEN_NS, Market, Planted, market, synthetic
+from pipeline import run
+from strategies.volume_breakout import VolumeBreakout
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -250,3 +252,14 @@ def test_u_shape_makes_the_ends_busier_than_the_middle() -> None:
 def test_what_cannot_be_made_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         market(**wrong)
+
+
+def test_the_feed_tells_what_it_planted() -> None:
+    feed, made = synthetic(ticks=13_000, span="40m"), market(ticks=13_000, span=40 * MINUTE)
+    assert feed.planted == made.planted
+    rows = next(feed.rows())
+    for event in feed.planted:
+        code = rows.names.index(event.symbol) + 1
+        assert event.time in rows.columns["time"][rows.columns["symbol"] == code]
+    found = {alert.symbol for alert in run(feed, VolumeBreakout(move=0.015)).alerts}
+    assert found == {event.symbol for event in feed.planted if event.kind == "breakout"}

@@ -1,0 +1,116 @@
+"""A pandas DataFrame as a feed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from feeds.reading import Reading
+from feeds.table_rows import Shape, Table, shape_of
+from pipeline.errors import InputError
+from pipeline.feed import Feed
+from pipeline.ingest import RawRows
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["from_frame"]
+
+ROWS = 1 << 17
+
+
+def from_frame(frame: "pandas.DataFrame", name: str = "frame", **reading: Any) -> Feed:
+    """The rows of a DataFrame as a feed; `reading` are the settings of `Reading`, such as columns={"price": "px"} or tz.
+
+    Columns are found by the names that files have too (timestamp, ticker, qty, ...), among those of the index as well; a
+    DatetimeIndex without a name is the time. Times are timestamps of any unit (without a zone they are UTC unless `tz`
+    says otherwise), whole numbers since 1970, or text. Missing cells (None, nan, NaT, pd.NA) are as in a file: a row
+    without a price is a quote where the frame has a bid or ask, else it is refused. Further numeric columns are kept as
+    float64, so whole numbers beyond 2**53 are rounded there. float64 columns are not copied. Messages count rows from 0, as `iloc` does.
+
+    Raises UsageError for a column that is named and not there, InputError for a frame that holds no ticks, BadRow for a
+    first time that is none.
+
+    >>> import pandas as pd
+    >>> times = pd.to_datetime(["2024-03-04T14:30Z", "2024-03-04T14:31Z"])
+    >>> feed = from_frame(pd.DataFrame({"ticker": ["SPY", "NA"], "px": [512.3, 31.5], "funding": [0.1, 0.2]}, index=times))
+    >>> sorted(feed.columns)
+    ['funding', 'kind', 'price', 'seq', 'symbol', 'time']
+    >>> [(rows.names, rows.columns["price"].tolist()) for rows in feed.rows()]
+    [(('SPY', 'NA'), [512.3, 31.5])]
+    """
+    meant = Reading(**reading)
+    parts = parts_of(frame)
+    types = [(column, type_of(name, column, series)) for column, series in parts]
+    series_of = dict(parts)
+
+    def first(column: str) -> tuple[int, object]:
+        known = series_of[column].notna().to_numpy()
+        row = int(known.argmax()) if known.any() else -1
+        return row, series_of[column].iloc[row] if row >= 0 else None
+
+    shape = shape_of(name, types, first, meant, None)
+    return FrameFeed(series_of, len(frame), replace(shape, first_row=0))
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFeed:
+    """The columns of a frame as a feed."""
+
+    series: dict[str, Any]
+    count: int
+    shape: Shape
+
+    @property
+    def name(self) -> str:
+        """The name it was given."""
+        return self.shape.source
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the tape that it fills."""
+        return self.shape.columns
+
+    @property
+    def read_as(self) -> dict[str, Any]:
+        """The settings under which it is read."""
+        return self.shape.read_as
+
+    def rows(self) -> Iterator[RawRows]:
+        """The rows in pieces that fit a cache."""
+        table = Table(self.shape)
+        for start in range(0, self.count, ROWS):
+            pieces = {name: self.series[name].iloc[start : start + ROWS] for name in self.shape.wanted}
+            arrays = {name: array_of(self.name, name, piece) for name, piece in pieces.items()}
+            yield table.rows(arrays, min(ROWS, self.count - start))
+
+
+def parts_of(frame: "pandas.DataFrame") -> list[tuple[str, Any]]:
+    """The columns, and what the index holds that has a name or is a time."""
+    parts = [(str(name), frame.iloc[:, place]) for place, name in enumerate(frame.columns)]
+    for place, given in enumerate(frame.index.names):
+        level = frame.index.get_level_values(place)
+        name = given if given is not None else "time" if level.dtype.kind == "M" else None
+        if name is not None and str(name) not in dict(parts):
+            parts.append((str(name), level.to_series(index=range(len(level)))))
+    return parts
+
+
+def type_of(source: str, name: str, series: Any) -> Any:
+    """The Arrow type of a column; what Arrow has no type for is none that is read."""
+    try:
+        return array_of(source, name, series.iloc[:0] if series.dtype != object else series).type
+    except InputError:
+        return pa.binary()
+
+
+def array_of(source: str, name: str, series: Any) -> Any:
+    """A column as Arrow holds it, not copied where it is plain numbers."""
+    zoned = series.dtype.kind == "M" and getattr(series.dtype, "tz", None) is not None
+    try:
+        array = pa.array(series.dt.tz_convert(None) if zoned else series, from_pandas=series.dtype.kind not in "fiu")
+        array = array.cast(pa.timestamp(array.type.unit, "UTC")) if zoned else array
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{source}: column {name} holds values of several kinds: {error}") from None
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

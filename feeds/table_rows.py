@@ -1,0 +1,245 @@
+"""Rows of a table with typed columns as rows of the tape: which column is which, and which rows are none."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from feeds.blocks import Names
+from feeds.csv_cells import FARTHEST_NS
+from feeds.csv_times import RefusedError, Times
+from feeds.reading import Reading
+from feeds.table_cells import Cells, are_numbers, is_text, kinds, numbers, sides, symbols, text_of, whole_numbers
+from feeds.table_times import times, times_of
+from pipeline.errors import BadRow, InputError
+from pipeline.ingest import RawRows
+from pipeline.ticks import COLUMN_TYPES, Kind
+
+__all__ = ["Bad", "Shape", "Table", "shape_of"]
+
+PRICES = ("price", "bid", "ask")
+MOMENTS = ("received", "event_time")
+Arrays = Mapping[str, Any]
+First = Callable[[str], tuple[int, object]]
+Bad = dict[int, tuple[str, object, str]]
+"""Rows that are none: by their place, the column of the tape, what stands there, and why."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the columns of a table are: by column of the tape, the names in the table; `first_row` is the number of its first."""
+
+    source: str
+    places: dict[str, tuple[str, ...]]
+    times: Times
+    reading: Reading
+    symbol: str | None = None
+    first_row: int = 1
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the tape that it fills."""
+        return frozenset({"seq", "kind", "symbol", *self.places})
+
+    @property
+    def wanted(self) -> list[str]:
+        """The columns of the table that are read."""
+        return list(dict.fromkeys(name for names in self.places.values() for name in names))
+
+    @property
+    def read_as(self) -> dict[str, Any]:
+        """The settings under which it is read."""
+        found = {"time_unit": self.times.unit} if self.times.are_integers and self.times.day is None else {}
+        return found | ({} if self.symbol is None else {"symbol": self.symbol})
+
+    def called(self, column: str) -> str:
+        """The name that messages give a column of the tape."""
+        return "+".join(self.places.get(column, (column,)))
+
+
+def shape_of(
+    source: str, types: Sequence[tuple[str, Any]], first: First, reading: Reading, path: Path | None
+) -> Shape:  # fmt: skip
+    """What the columns of a table are. `first` gives the first value of a column that is not null, and its row.
+
+    Raises UsageError for a column that is named and not there, InputError for what cannot become ticks, BadRow for a
+    first time that is none.
+    """
+    names = [name for name, _ in types]
+    placed = {column: tuple(names[place] for place in some) for column, some in reading.places(source, names).items()}
+    kind_of = dict(types)
+    symbol = None if "symbol" in placed else reading.symbol_of(path)
+    absent = [column for column in ("time", "symbol") if column not in placed and (column == "time" or symbol is None)]
+    if placed.keys().isdisjoint(PRICES):
+        absent.append("price (or bid and ask)")
+    if absent:
+        hint = f"columns={{'{absent[0].split()[0]}': ...}}"
+        raise InputError(f"{source}: there is no column {', '.join(absent)}; its columns are {', '.join(names)[:200]}; name it: {hint}")
+    places = {column: some for column, some in placed.items() if fits(source, column, some, kind_of, column in reading.columns)}
+    taken = {name for some in placed.values() for name in some}
+    places |= {name: (name,) for name in names if name not in taken and name not in places and is_further(name, names, kind_of[name])}
+    return Shape(source, places, first_time(source, places["time"], kind_of, first, reading, path), reading, symbol)
+
+
+def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, Any], named: bool) -> bool:
+    """Whether a column of the tape can be read; InputError where it must be and cannot."""
+    kind = kind_of[some[0]]
+    if column == "time" or (column == "symbol" and (is_text(kind) or pa.types.is_null(kind))) or column == "side":
+        return True
+    if column == "symbol":
+        raise InputError(f"{source}: column {some[0]} is {kind}; expected text: a symbol is not made of numbers (000001 would be 1)")
+    if column == "trade_id":
+        return bool(pa.types.is_integer(kind))
+    if are_numbers(kind) or is_text(kind) or pa.types.is_null(kind):
+        return True
+    if named or column in COLUMN_TYPES:
+        raise InputError(f"{source}: column {some[0]} is {kind}; expected numbers for {column}")
+    return False
+
+
+def is_further(name: str, names: Sequence[str], kind: Any) -> bool:
+    """Whether a column that is none of the tape's is kept; one of text is not."""
+    if name == "seq" or names.count(name) > 1:
+        return False
+    if name in MOMENTS:
+        return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
+    return are_numbers(kind) or (name == "kind" and is_text(kind))
+
+
+def first_time(
+    source: str, some: tuple[str, ...], kind_of: Mapping[str, Any], first: First, reading: Reading, path: Path | None
+) -> Times:  # fmt: skip
+    """How the times are read. A column of nothing but nulls is read as text: every row of it will be refused."""
+    kind = kind_of[some[0]] if len(some) == 1 else pa.string()
+    is_cells = is_text(kind) or pa.types.is_integer(kind)
+    found = [first(name) for name in some] if is_cells else []
+    row, value = (found[0][0], " ".join(str(each) for _, each in found)) if found else (0, None)
+    if pa.types.is_null(kind) or (found and found[0][1] is None):
+        return Times("iso", "UTC")
+    try:
+        return times_of(kind, value, reading, path)
+    except RefusedError as why:
+        raise BadRow(source, row, "+".join(some), str(value)[:80], str(why)) from None
+    except InputError as error:
+        raise InputError(f"{source}: column {'+'.join(some)}: {error}") from None
+
+
+@dataclass
+class Table:
+    """Turns pieces of a table into rows of the tape, one after another; symbols keep their numbers throughout."""
+
+    shape: Shape
+    names: Names = field(default_factory=Names)
+    newest: int = 0
+    row: int = 0
+
+    def rows(self, arrays: Arrays, count: int, bad: Bad | None = None, numbers: Sequence[int] | None = None) -> RawRows:
+        """The rows of the next piece: its columns by their names in the table. Rows that are none are refused.
+
+        `bad` are those of which it is known already. `numbers` are those of the rows where they do not just follow.
+        """
+        shape, first = self.shape, self.shape.first_row + self.row
+        numbers = range(first, first + count) if numbers is None else numbers
+        self.row += count
+        bad = {} if bad is None else bad
+        columns = {column: cells.values for column, cells in noted(bad, self._cells(arrays, count))}
+        self._near(columns["time"], bad)
+        if not bad:
+            return RawRows(columns, self.names.names, shape.source, lambda row: (shape.source, numbers[row]))
+        keep = np.ones(count, np.bool_)
+        keep[list(bad)] = False
+        at = np.flatnonzero(keep)
+        refused = [
+            (row - place, BadRow(shape.source, numbers[row], shape.called(column), value[:80] if isinstance(value, str) else value, reason))
+            for place, (row, (column, value, reason)) in enumerate(sorted(bad.items()))
+        ]
+        kept = {name: column[keep] for name, column in columns.items()}
+        return RawRows(kept, self.names.names, shape.source, lambda row: (shape.source, numbers[at[row]]), refused)
+
+    def _cells(self, arrays: Arrays, count: int) -> Iterator[tuple[str, Cells]]:
+        shape = self.shape
+        read = {column: joined([arrays[name] for name in names]) for column, names in shape.places.items()}
+        yield "time", times(read.pop("time"), shape.times)
+        price = numbers(read.pop("price"), shape.reading.price_scale) if "price" in read else None
+        kind = kinds(read.pop("kind")) if "kind" in read else kinds_by_price(price, count, not read.keys().isdisjoint(("bid", "ask")))
+        trade = kind.values == Kind.TRADE
+        yield "symbol", self._symbols(read.pop("symbol", None), kind.values, count)
+        if price is not None:
+            yield "price", with_all(price, trade)
+        for column, array in read.items():
+            yield column, self._further(column, array, trade)
+        yield "kind", kind
+
+    def _further(self, column: str, array: Any, trade: NDArray[np.bool_]) -> Cells:
+        if column == "side":
+            return sides(array, self.shape.reading.sides)
+        if column == "trade_id" or column in MOMENTS:
+            array = array.cast(pa.timestamp("ns", array.type.tz)).cast(pa.int64()) if pa.types.is_timestamp(array.type) else array
+            return whole_numbers(array, trade)
+        cells = numbers(array, self.shape.reading.price_scale if column in PRICES else 1.0)
+        if self.shape.reading.zero_is_absent and column in ("bid", "ask"):
+            cells.values = np.where(cells.values == 0.0, np.nan, cells.values)
+        return with_all(cells, trade) if column == "size" else cells
+
+    def _symbols(self, array: Any, kind: NDArray[Any], count: int) -> Cells:
+        if array is None:
+            names: tuple[str, ...] = (str(self.shape.symbol),)
+            cells = Cells(np.ones(count, np.int32))
+        else:
+            cells, names = symbols(array, kind != Kind.HEARTBEAT)
+        cells.values = self.names.codes(0, names)[cells.values]
+        return cells
+
+    def _near(self, time: NDArray[np.int64], bad: Bad) -> None:
+        """Refuse what is ten years after the row before it: it would make every row after it late."""
+        good = np.ones(len(time), np.bool_)
+        good[list(bad)] = False
+        if not good.any():
+            return
+        newest, highest = self.newest or int(time[np.argmax(good)]), int(time[good].max())
+        if highest - newest > FARTHEST_NS:
+            for row in np.flatnonzero(good).tolist():
+                ahead = int(time[row]) - newest
+                if ahead > FARTHEST_NS:
+                    written = f"{np.datetime64(int(time[row]), 'ns')}Z"
+                    bad[row] = "time", written, f"is {ahead / (365.25 * 86_400e9):.0f} years after the row before it"
+                else:
+                    newest = max(newest, int(time[row]))
+            highest = newest
+        self.newest = max(self.newest, highest)
+
+
+def noted(bad: Bad, found: Iterator[tuple[str, Cells]]) -> Iterator[tuple[str, Cells]]:
+    """The columns as they come, each bad row noted with the first reason there is."""
+    for column, cells in found:
+        for row, (value, reason) in cells.bad.items():
+            bad.setdefault(row, (column, value, reason))
+        yield column, cells
+
+
+def joined(parts: list[Any]) -> Any:
+    """The columns of a joined time or symbol as one."""
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*map(text_of, parts), " ")
+
+
+def kinds_by_price(price: Cells | None, count: int, has_quotes: bool) -> Cells:
+    """In a table of trades and quotes a row without a price is a quote."""
+    if price is None:
+        return Cells(np.full(count, Kind.QUOTE, np.int8))
+    if not has_quotes:
+        return Cells(np.full(count, Kind.TRADE, np.int8))
+    absent = np.isnan(price.values)
+    absent[list(price.bad)] = False
+    return Cells(np.where(absent, np.int8(Kind.QUOTE), np.int8(Kind.TRADE)))
+
+
+def with_all(cells: Cells, trade: NDArray[np.bool_]) -> Cells:
+    """Every trade has its price and size."""
+    for row in np.flatnonzero(np.isnan(cells.values) & trade).tolist():
+        cells.bad.setdefault(row, (None, "is missing"))
+    return cells
