@@ -210,7 +210,10 @@ class TomlReader:
                 self.problems.append(Problem("strategy.use", f"{self._place('strategy', 'use', turn)}: {said}"))
                 continue
             places = {name: self._place("strategy", name, turn) for name in entry}
+            known = len(self.problems)
             filled = {name: self._filled(f"strategy.{name}", value, places[name]) for name, value in entry.items()}
+            if len(self.problems) > known:
+                continue
             written = {name: value for name, value in entry.items() if filled[name] != value}
             yield StrategyChoice(filled.pop("use"), filled, places["use"], places, written)
 

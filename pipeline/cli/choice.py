@@ -11,7 +11,7 @@ from pipeline.parameters import checked
 from pipeline.strategy import Strategy, snake_case
 from pipeline.strategy_files import strategy_class
 
-__all__ = ["chosen_strategies"]
+__all__ = ["Choice", "chosen", "chosen_strategies"]
 
 LABELLED = re.compile(r"([^\W\d]\w*)=(.+)", re.DOTALL)
 
@@ -32,6 +32,12 @@ class Choice:
         """File and line; empty for the command line."""
         return self.places.get("use", "")
 
+    def place_of(self, error: Exception) -> str:
+        """File, line and key of the parameter whose value an error quotes, as far as it can be told."""
+        said = {name: rf"(?<![\w.]){re.escape(repr(value))}(?![\w.])" for name, value in self.of_file.items() if name not in self.given}
+        quoted = [name for name, pattern in said.items() if re.search(pattern, str(error))]
+        return f"{self.places[quoted[0]]}: {self.name}.{quoted[0]}" if len(quoted) == 1 else self.place
+
     def strategy(self) -> Strategy:
         """The strategy itself."""
         types, problems = self.kind.parameters(), Problems()
@@ -50,8 +56,8 @@ class Choice:
             raise UsageError(f"{self.place}: {error}") from error
 
 
-def chosen_strategies(names: Sequence[str], settings: Sequence[str], file: Sequence[StrategyChoice] = ()) -> list[Strategy]:
-    """The strategies that `--strategy` names, else those of a configuration file, with the parameters of `--set`.
+def chosen_strategies(names: Sequence[str], settings: Sequence[str]) -> list[Strategy]:
+    """The strategies that `--strategy` names, with the parameters of `--set`.
 
     Raises UnknownName for a strategy or parameter that is not there, ParameterError for a value of the wrong type,
     UsageError for the rest, ConfigError where several things are wrong.
@@ -62,16 +68,24 @@ def chosen_strategies(names: Sequence[str], settings: Sequence[str], file: Seque
      VolumeSpike(name='slow', move=0.01, average=50, multiple=2.0, over='5m')]
     """
     problems = Problems()
-    chosen = [*named(names, problems)] if names else [*configured(file, problems)]
-    refuse_equal_names(chosen, problems)
-    for setting in settings if not problems.errors else ():
-        with problems.noted():
-            set_parameter(setting, chosen)
-    made = []
-    for choice in chosen:
-        with problems.noted():
-            made.append(choice.strategy())
+    made = [strategy for _, strategy in chosen(names, settings, (), problems)]
     problems.told()
+    return made
+
+
+def chosen(
+    names: Sequence[str], settings: Sequence[str], file: Sequence[StrategyChoice], problems: Problems
+) -> list[tuple[Choice, Strategy]]:  # fmt: skip
+    """The strategies of the command line, else those of a configuration file; what is wrong is noted."""
+    choices = [*named(names, problems)] if names else [*configured(file, problems)]
+    refuse_equal_names(choices, problems)
+    for setting in settings if choices and not problems.errors else ():
+        with problems.noted():
+            set_parameter(setting, choices)
+    made = []
+    for choice in choices:
+        with problems.noted():
+            made.append((choice, choice.strategy()))
     return made
 
 

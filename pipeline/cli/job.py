@@ -6,19 +6,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.choice import chosen_strategies
+import numpy as np
+
+from pipeline.cli.choice import Choice, chosen
 from pipeline.cli.options import feed_arguments
 from pipeline.config import Config, Problems, Value
-from pipeline.errors import InputError, UnknownName, UsageError
+from pipeline.errors import InputError, ParameterError, UnknownName, UsageError
 from pipeline.feed import Feed
 from pipeline.plot import check_picture
 from pipeline.plugins import load, plugins
 from pipeline.runner import Run
 from pipeline.strategy import Strategy
+from pipeline.symbols import SymbolTable
+from pipeline.ticks import Ticks
 
 __all__ = ["Job", "feed_of", "job_of"]
 
 RUN = ("late", "lateness", "on_bad", "check_first", "max_symbols", "quarantine")
+
+NO_TICKS = Ticks.of(np.empty(0, np.int64), np.empty(0, np.int32), SymbolTable(), price=np.empty(0), size=np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -39,18 +45,18 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     Raises ConfigError with all that is wrong, UsageError where it is one thing, InputError where the input alone cannot be
     read; nothing has been started then, no file opened for writing.
     """
-    problems, values, feed, strategies = Problems(), config.values, None, list[Strategy]()
+    problems, values, feed = Problems(), config.values, None
     with problems.noted():
         config.checked()
     if not config.faulty("feed"):
         with problems.noted():
             feed = readable(values, problems)
-    if not config.faulty("strategy"):
+    found = chosen(names, settings, config.strategies, problems)
+    if not names and not config.strategies and not config.faulty("strategy"):
         with problems.noted():
-            strategies = chosen_strategies(names, settings, config.strategies)
-            if not strategies:
-                hint = "write --strategy volume_breakout, or --strategy mine.py (rxtape strategies list shows them)"
-                raise UsageError(f"no strategy chosen; {hint}")
+            raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (see rxtape strategies list)")
+    for choice, strategy in found:
+        try_to_build(choice, strategy, feed, problems)
     sinks = values["output.sinks"].value or tuple(outputs)
     for url in sinks:
         with problems.noted(place_of(values["output.sinks"])):
@@ -61,13 +67,19 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     told: dict[str, Any] = {}
     with problems.noted(place_of(values["run.quarantine"])):
         told = run_options(values, feed)
-    if feed is not None:
-        for strategy in strategies:
-            with problems.noted():
-                Run(feed, strategy)
     problems.told()
     assert feed is not None
-    return Job(feed, strategies, sinks, told, None if plot is None else Path(plot), plot_symbol)
+    return Job(feed, [strategy for _, strategy in found], sinks, told, None if plot is None else Path(plot), plot_symbol)
+
+
+def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems: Problems) -> None:
+    """Note why a strategy cannot be built on a feed; without a feed, what is wrong with its parameters."""
+    try:
+        Run(NO_TICKS if feed is None else feed, strategy)
+    except UsageError as error:
+        if feed is not None or isinstance(error.__cause__, ParameterError):
+            with problems.noted(choice.place_of(error)):
+                raise
 
 
 def readable(values: Mapping[str, Value], problems: Problems) -> Feed:

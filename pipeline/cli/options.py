@@ -9,7 +9,7 @@ import click
 from pipeline.cli.completion import complete_sink
 from pipeline.cli.tidy import SECRETS
 from pipeline.config import Config, Value, load_config, settled
-from pipeline.settings import SETTINGS, Setting
+from pipeline.settings import BY_KEY, SETTINGS, Setting
 
 __all__ = ["feed_arguments", "said", "setting_options", "settle"]
 
@@ -66,8 +66,9 @@ def settle(options: dict[str, Any], files: tuple[str, ...] = ()) -> Config:
 
 
 def feed_arguments(values: Mapping[str, Value]) -> dict[str, Any]:
-    """What the feed of files is told: the settings of `feed` that somebody gave."""
-    given = {key.partition(".")[2]: value.value for key, value in values.items() if key.startswith("feed.") and value.origin != "default"}
+    """What the feed of files is told: the settings of `feed` that are not as they are by themselves."""
+    told = {key: value.value for key, value in values.items() if value.value != BY_KEY[key].default}
+    given = {BY_KEY[key].name: value for key, value in told.items() if key.startswith("feed.")}
     given.pop("files", None)
     if "from" in given:
         given["start"] = given.pop("from")

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.tidy import tidy
+from pipeline.cli.tidy import secrets_of_command, tidy
 from pipeline.errors import BadRow
 from pipeline.report import Report
 from pipeline.runner import Run
@@ -30,10 +30,11 @@ class Screen:
 
     def __init__(self, json: bool = False) -> None:
         self.json = json
+        self._secrets = secrets_of_command()
 
     def say(self, what: object) -> None:
-        """One line."""
-        click.echo(f"rxtape: {tidy(what)}", err=True)
+        """One line; sinks and the watchdog speak from threads of their own."""
+        click.echo(f"rxtape: {tidy(what, self._secrets)}", err=True)
 
     @contextmanager
     def progress(self, run: Run, outputs: Sequence[str]) -> Iterator[None]:

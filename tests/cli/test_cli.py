@@ -208,7 +208,7 @@ def test_what_a_file_says_cannot_command_the_terminal(folder):
 
 
 def test_a_broken_engine_is_not_made_a_single_line(folder, monkeypatch):
-    monkeypatch.setattr("pipeline.cli.job.chosen_strategies", lambda *_: (_ for _ in ()).throw(EngineFault("broken")))
+    monkeypatch.setattr("pipeline.cli.job.chosen", lambda *_: (_ for _ in ()).throw(EngineFault("broken")))
     assert isinstance(rxtape("replay", "ticks.csv", "-s", "mine.py").exception, EngineFault)
 
 
