@@ -27,7 +27,7 @@ from pipeline.settings import BY_KEY
 __all__ = ["inspect"]
 
 MOST_SYMBOLS = 8
-BEGIN_WITH = ("volume_breakout", "moving_average_cross", "spread_widening", "stale_quote")
+BEGIN_WITH = ("volume_breakout", "new_high_low", "spread_widening", "stale_quote")
 
 
 @click.command(short_help="Look at files of ticks: what they hold, how they are read, what is odd.")
@@ -167,5 +167,6 @@ def write_settings(path: Path, values: Mapping[str, Value], read: Mapping[str, A
 
 
 def as_object(found: Inspection, read: Mapping[str, Any]) -> dict[str, Any]:
-    shown = asdict(found)
-    return shown | {"damage": None if found.damage is None else str(found.damage), "read_as": dict(read)}
+    oddities = [asdict(odd) for odd in found.oddities.values()]
+    damage = None if found.damage is None else tidy(found.damage)
+    return vars(found) | {"oddities": oddities, "damage": damage, "read_as": dict(read)}
