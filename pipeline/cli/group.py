@@ -43,9 +43,9 @@ def in_one_line() -> Iterator[None]:
     except NoArgsIsHelpError:
         raise
     except click.UsageError as error:
-        command = "rxtape" if error.ctx is None else error.ctx.command_path.replace("main", "rxtape", 1)
+        command = f"{error.ctx.command_path} --help" if error.ctx is not None else "the same with --help"
         if isinstance(error, NoSuchOption):
             near = f"did you mean {error.possibilities[0]}? " if error.possibilities else ""
-            raise OneLine(f"there is no option {error.option_name}; {near}{command} --help lists them") from error
+            raise OneLine(f"there is no option {error.option_name}; {near}{command} lists them") from error
         what = error.format_message().rstrip(".")
-        raise OneLine(f"{what[0].lower() + what[1:]}; {command} --help shows how it is written") from error
+        raise OneLine(f"{what[0].lower() + what[1:]}; {command} shows how it is written") from error
