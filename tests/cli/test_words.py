@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -137,12 +136,16 @@ def test_a_strategy_of_ones_own_from_nothing_to_alerts(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("milliseconds", range(20, 700, 40))
+@pytest.mark.parametrize("milliseconds", range(25, 700, 45))
 def test_fault_5_ctrl_c_at_any_moment_of_the_beginning_is_quiet(milliseconds, folder):
-    code = "import signal\nsignal.setitimer(signal.ITIMER_REAL, {})\nsignal.signal(signal.SIGALRM, signal.default_int_handler)\n"
-    before = code.format(milliseconds / 1000) + "from pipeline.__main__ import main; main()"
+    code = """import os, signal
+signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+signal.setitimer(signal.ITIMER_REAL, {})
+from pipeline.__main__ import main; main()
+"""
+    before = code.format(milliseconds / 1000)
     done = subprocess.run(
         [sys.executable, "-c", before, "replay", "ticks.csv", "-s", "mine.py"], capture_output=True, text=True, check=False
     )
-    assert done.returncode in (0, 130, 128 + signal.SIGALRM), done.stderr
+    assert done.returncode in (0, 130), done.stderr
     assert "Traceback" not in done.stderr
