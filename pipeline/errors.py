@@ -97,7 +97,8 @@ class LateRow(InputError):
         super().__init__(
             f"{source}:{line} column time: {late_ns / 1e9:.9g} s older than the row before it"
             + (f", more than the lateness of {lateness_ns / 1e9:g} s allows" if lateness_ns else "")
-            + "; sort the file, or choose --lateness 2s (reorder), --late clamp (keep, re-timed) or --late drop (set aside)"
+            + "; add --sort (read it all, then sort), --lateness 2s (reorder within it), --late clamp (keep it, at a later time) "
+            "or --late drop (set it aside)"
         )
 
 

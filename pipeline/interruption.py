@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
+from pipeline.leaving import leave_at_once
+
 __all__ = ["NOBODY_LISTENS", "Batches", "frozen_heap", "stop_between_batches"]
 
 T = TypeVar("T")
@@ -60,16 +62,17 @@ def stop_between_batches(batches: Batches) -> Iterator[None]:
         if again or batches.waiting:
             raise KeyboardInterrupt
 
-    ours: list[int] = []
+    ours: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        ours = [number for number, handler in DEFAULTS.items() if signal.getsignal(number) is handler]
+        ours = {number: signal.getsignal(number) for number in DEFAULTS}
+        ours = {number: handler for number, handler in ours.items() if handler in (DEFAULTS[number], leave_at_once)}
     for number in ours:
         signal.signal(number, ask)
     try:
         yield
     finally:
-        for number in ours:
-            signal.signal(number, DEFAULTS[number])
+        for number, handler in ours.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

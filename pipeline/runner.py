@@ -182,9 +182,13 @@ class Run:
 
     def _occupied(self) -> dict[str, str]:
         """Files that no sink may write to: the feed's, and that of the rows set aside."""
-        path = getattr(self.feed, "path", None)
-        found = {} if path is None else {destination_of(path): "the feed"}
-        return found if self._set_aside is None else found | {self._set_aside.destination: "the quarantine file"}
+        paths = getattr(self.feed, "paths", [self.feed.path] if hasattr(self.feed, "path") else [])
+        found = {destination_of(path): "the feed" for path in paths}
+        if self._set_aside is None:
+            return found
+        if self._set_aside.destination in found:
+            raise UsageError(f"the quarantine file {self._set_aside.path} is the feed's own; name another")
+        return found | {self._set_aside.destination: "the quarantine file"}
 
     def _check_all(self) -> None:
         """Read the whole feed as the run will, and judge nothing."""

@@ -1,9 +1,12 @@
 """What a run can be told: one table, for the command line, the environment and configuration files alike."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pipeline.durations import nanoseconds
 from pipeline.errors import ParameterError
@@ -33,18 +36,27 @@ class Setting:
         """The environment variable."""
         return "RXTAPE_" + self.key.replace(".", "_").upper()
 
-    def read(self, value: Any) -> Any:
-        """A value of the file, checked; text (of the environment or the command line) is read as the kind asks."""
+    @property
+    def option(self) -> str:
+        """The option of the command line."""
+        return "--output" if self.key == "output.sinks" else "--" + self.name.replace("_", "-")
+
+    def read(self, value: Any, called: str = "") -> Any:
+        """A value of the file, checked; text (of the environment or the command line) is read as the kind asks.
+
+        Raises ParameterError, which names the setting as it was `called`.
+        """
+        called = called or self.key
         try:
             found = KINDS[self.kind](value)
         except ParameterError as error:
-            raise ParameterError(f"{self.key} = {value!r}: {error}") from None
+            raise ParameterError(f"{called} = {value!r}: {error}") from None
         except (TypeError, ValueError, KeyError):
-            raise ParameterError(f"{self.key} = {value!r}: expected {EXPECTED[self.kind]}") from None
+            raise ParameterError(f"{called} = {value!r}: expected {EXPECTED[self.kind]}") from None
         if self.choices and found not in self.choices:
             near = get_close_matches(str(found), self.choices, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ParameterError(f"{self.key} = {value!r}: expected one of {', '.join(self.choices)}{hint}")
+            raise ParameterError(f"{called} = {value!r}: expected one of {', '.join(self.choices)}{hint}")
         return found
 
 
@@ -101,12 +113,49 @@ def length(value: Any) -> str:
     return str(value)
 
 
+def zone(value: Any) -> str:
+    try:
+        ZoneInfo(text(value))
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        known = {name.lower(): name for name in available_timezones()} | {
+            name.rpartition("/")[2].lower(): name for name in available_timezones()
+        }
+        near = get_close_matches(value.lower(), known, n=1)
+        hint = f"did you mean {known[near[0]]}?" if near else "write one such as America/New_York or UTC"
+        raise ParameterError(f"there is no such time zone; {hint}") from None
+    return str(value)
+
+
+def moment(value: Any) -> str:
+    """A time with a zone; TOML has them as values of their own."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(text(value))
+    if found.tzinfo is None:
+        raise ParameterError(f"expected a time with a zone, such as {found.isoformat()}Z")
+    return value if isinstance(value, str) else found.isoformat()
+
+
+def speed(value: Any) -> str:
+    if not re.fullmatch(r"max|(?=.*[1-9])\d+(\.\d*)?x|\.\d*[1-9]\d*x", text(value)):
+        raise ValueError
+    return str(value)
+
+
+def character(value: Any) -> str:
+    found = {"\\t": "\t", "tab": "\t"}.get(text(value), str(value))
+    if len(found) != 1:
+        raise ValueError
+    return found
+
+
 KINDS: dict[str, Callable[[Any], Any]] = {
     "text": text, "texts": texts, "table": table, "flag": flag, "integer": integer, "number": positive, "length": length,
+    "zone": zone, "time": moment, "speed": speed, "character": character,
 }  # fmt: skip
 EXPECTED = {
     "text": "text", "texts": "a list of texts", "table": 'a table such as { time = "Date+Time", price = "px" }', "flag": "true or false",
     "integer": "a whole number", "number": "a number", "length": 'a length of time such as "2s"',
+    "zone": "a time zone", "time": "a time such as 2013-10-07T13:30:00Z", "character": 'one character, such as ; (a tab is "tab")',
+    "speed": 'max, or how many times as fast as it was, such as "1x" or "60x"',
 }  # fmt: skip
 
 SETTINGS = (
@@ -115,17 +164,17 @@ SETTINGS = (
     Setting("feed.columns", "table", {}, "Which column of the tape is which of the file.", metavar="time=Date+Time,price=px"),
     Setting("feed.time_unit", "text", None, "Unit of integer times.  [default: seen from the first row]", ("s", "ms", "us", "ns")),
     Setting("feed.time_format", "text", None, "How times are written, as strptime takes it.", metavar="FORMAT"),
-    Setting("feed.tz", "text", None, "Time zone of times that name none, such as America/New_York.", metavar="ZONE"),
+    Setting("feed.tz", "zone", None, "Time zone of times that name none, such as America/New_York.", metavar="ZONE"),
     Setting("feed.price_scale", "number", None, "What prices are divided by.", metavar="NUMBER"),
     Setting("feed.symbol", "text", None, "The symbol of a file that has no such column.", metavar="NAME"),
-    Setting("feed.delimiter", "text", None, "What stands between cells of text.", metavar="CHAR"),
+    Setting("feed.delimiter", "character", None, "What stands between cells of text.", metavar="CHAR"),
     Setting("feed.decimal", "text", None, "What stands before decimals.", (".", ",")),
     Setting("feed.header", "flag", True, "Whether the first line names the columns."),
     Setting("feed.names", "texts", (), "Names of the columns, in place of a header.", metavar="A,B,C"),
     Setting("feed.sort", "flag", False, "Read everything, and put it in order of time."),
-    Setting("feed.from", "text", None, "Leave out ticks before this time (ISO 8601 with a zone).", metavar="TIME"),
-    Setting("feed.until", "text", None, "Stop at this time (ISO 8601 with a zone).", metavar="TIME"),
-    Setting("feed.speed", "text", "max", "How fast: max, 1x (as it was), 60x, ...", metavar="SPEED"),
+    Setting("feed.from", "time", None, "Leave out ticks before this time (ISO 8601 with a zone).", metavar="TIME"),
+    Setting("feed.until", "time", None, "Stop at this time (ISO 8601 with a zone).", metavar="TIME"),
+    Setting("feed.speed", "speed", "max", "How fast: max, 1x (as it was), 60x, ...", metavar="SPEED"),
     Setting("run.late", "text", "fail", "What rows too late get.", ("fail", "clamp", "drop")),
     Setting("run.lateness", "length", "0s", "How late a row may be and still be put in order.", metavar="LENGTH"),
     Setting("run.on_bad", "text", "fail", "What bad rows get: the run ends there, or they are set aside.", ("fail", "skip")),

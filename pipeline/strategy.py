@@ -89,18 +89,21 @@ class Strategy:
         return found | {name: make() for name, make in made.items() if make is not dataclasses.MISSING}
 
     @classmethod
-    def from_text(cls, settings: Mapping[str, str], owner: str = "") -> Self:
-        """A strategy of parameters written as text, such as `move=0.02`; messages call it `owner` (default: its class)."""
+    def from_text(cls, settings: Mapping[str, str], owner: str = "", values: Mapping[str, Any] | None = None) -> Self:
+        """A strategy of parameters written as text, such as `move=0.02`; messages call it `owner` (default: its class).
+
+        `values` are parameters that are no text any more.
+        """
         types, label = cls.parameters(), owner or cls.__name__
         for name in settings:
             if name not in types:
                 raise UnknownName(f"parameter of {label}", name, types)
-        for name in types.keys() - settings.keys() - cls.defaults().keys():
+        for name in types.keys() - settings.keys() - (values or {}).keys() - cls.defaults().keys():
             raise ParameterError(
                 f"{label}.{name} has no default: give it with --set {label}.{name}=...; expected {expectation(types[name])}"
             )
-        values: dict[str, Any] = {name: from_text(f"{label}.{name}", text, types[name]) for name, text in settings.items()}
-        return cls(**values)
+        read = {name: from_text(f"{label}.{name}", text, types[name]) for name, text in settings.items()}
+        return cls(**dict(values or {}) | read)
 
     def alerts(self, ticks: Tape) -> Observable[Any] | list[Any]:
         """The alerts of this strategy on a tape."""

@@ -2,25 +2,29 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
+from pipeline.cli.group import Group, in_one_line
 from pipeline.errors import EngineFault, RxtapeError
 
 __all__ = ["main"]
 
 COMMANDS = {
     "demo": "Replay the bundled tape through the flagship strategy.",
-    "replay": "Replay a file of recorded ticks through strategies.",
+    "inspect": "Look at files of ticks: what they hold, how they are read, what is odd.",
+    "replay": "Replay files of recorded ticks through strategies.",
     "strategies": "List, show, begin and check strategies.",
+    "config": "Show the settings of a run, and where each comes from.",
     "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",
 }
 
 
-class Commands(click.Group):
+class Commands(Group):
     """The commands, imported by name; an error made on purpose is one line, not a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,22 +48,35 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Read the options before the command."""
+        with in_one_line():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        try:
+        with told(ctx), in_one_line():
             return super().invoke(ctx)
-        except EngineFault:
-            raise
-        except KeyboardInterrupt:
-            ctx.exit(130)
-        except BrokenPipeError:
-            discard_output()
-            ctx.exit(141)
-        except RxtapeError as error:
-            from pipeline.sinks.console import neutral
 
-            click.echo(f"rxtape: {neutral(str(error))}", err=True)
-            ctx.exit(error.exit_code)
+
+@contextmanager
+def told(ctx: click.Context) -> Iterator[None]:
+    """What ends a command is told on standard error, a line for each thing that is wrong, and by the exit code."""
+    try:
+        yield
+    except EngineFault:
+        raise
+    except KeyboardInterrupt:
+        ctx.exit(130)
+    except BrokenPipeError:
+        discard_output()
+        ctx.exit(141)
+    except RxtapeError as error:
+        from pipeline.cli.tidy import tidy
+
+        for problem in getattr(error, "problems", (error,)):
+            click.echo(f"rxtape: {tidy(problem)}", err=True)
+        ctx.exit(error.exit_code)
 
 
 def discard_output() -> None:
@@ -68,12 +85,18 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-COMPLETION = """\b
+EPILOG = """\b
+rxtape demo
+rxtape inspect ticks.csv
+rxtape replay ticks.csv --strategy volume_breakout --set move=0.003
+rxtape replay --help
+
+\b
 Completion with TAB, in bash (zsh, fish alike):  eval "$(_RXTAPE_COMPLETE=bash_source rxtape)"
 """
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=COMPLETION)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG)
 @click.version_option(package_name="rxtape")
 def main() -> None:
     """rxtape: recorded or live ticks in, exact alerts out.

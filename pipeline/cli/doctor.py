@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.tidy import tidy
 from pipeline.plugins import KINDS, plugins
 
 __all__ = ["doctor"]
@@ -21,10 +22,14 @@ Fact = tuple[str, str, bool]
 @click.command(short_help="Look at the installation: versions, compiled kernels, plug-ins, name clashes.")
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
-    """Look at the installation; exit code 1 if something stands in the way."""
+    """Look at the installation; exit code 1 if something stands in the way.
+
+    \b
+    rxtape doctor
+    """
     well = True
     for name, value, good in (*environment(), *kernels(), *clashes(), *offered()):
-        click.echo(f"{'ok  ' if good else 'BAD '} {name:<22} {value}")
+        click.echo(f"{'ok  ' if good else 'BAD '} {tidy(name):<22} {tidy(value)}")
         well &= good
     ctx.exit(0 if well else 1)
 

@@ -11,22 +11,26 @@ import msgspec
 
 from pipeline.alerts import format_time
 from pipeline.cli.config import as_toml
-from pipeline.cli.options import feed_arguments, setting_options, settle
+from pipeline.cli.job import feed_of
+from pipeline.cli.options import setting_options, settle
+from pipeline.cli.tidy import tidy
 from pipeline.config import Value
 from pipeline.durations import SECOND
 from pipeline.errors import UsageError
+from pipeline.feed import Feed
 from pipeline.inspection import Inspection
 from pipeline.inspection import inspect as look
 from pipeline.plugins import load
+from pipeline.runner import Run
 from pipeline.settings import BY_KEY
-from pipeline.sinks.console import neutral
 
 __all__ = ["inspect"]
 
 MOST_SYMBOLS = 8
+BEGIN_WITH = ("volume_breakout", "new_high_low", "spread_widening", "stale_quote")
 
 
-@click.command(short_help="Look at a file of ticks: what it holds, how it is read, what is odd.")
+@click.command(short_help="Look at files of ticks: what they hold, how they are read, what is odd.")
 @click.argument("files", nargs=-1)
 @setting_options("feed")
 @click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Write how it is read as TOML, for --config.")
@@ -37,22 +41,21 @@ def inspect(ctx: click.Context, /, files: tuple[str, ...], write: Path | None, j
 
     \b
     rxtape inspect ticks.csv
-    rxtape inspect ticks.csv --columns time=Date+Time,price=px --tz America/New_York --write rxtape.toml
+    rxtape inspect ticks.csv --write rxtape.toml
+    rxtape inspect own.csv --columns time=Date+Time,price=px --tz America/New_York
+    rxtape inspect ticks.csv --json
     """
-    _, values = settle(options, files)
-    named = values["feed.files"].value
-    if not named:
-        raise UsageError("no file named; write rxtape inspect ticks.csv")
-    feed = load("feed", "file")(named, **feed_arguments(values))
+    values = settle(options, files).checked().values
+    feed = feed_of(values, "inspect ticks.csv")
     found = look(feed)
     read: Mapping[str, Any] = getattr(feed, "read_as", {})
     if json:
         click.echo(msgspec.json.encode(as_object(found, read)).decode())
     else:
-        for line in (*facts(found, read), *oddities(found), *head(found), *commands(named, values, found)):
-            click.echo(neutral(line))
+        for line in (*facts(found, read), *oddities(found), *head(found), *commands(feed, values, found)):
+            click.echo(tidy(line))
     if write is not None:
-        write_settings(write, values, read)
+        write_settings(write, values, read, suited(feed))
     ctx.exit(0 if found.damage is None else found.damage.exit_code)
 
 
@@ -110,29 +113,45 @@ def head(found: Inspection) -> Iterator[str]:
         yield "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
 
 
-def commands(files: tuple[str, ...], values: Mapping[str, Value], found: Inspection) -> Iterator[str]:
-    """How to replay it."""
-    given = {key: value.value for key, value in values.items() if value.origin == "command line" and key != "feed.files"}
+def commands(feed: Feed, values: Mapping[str, Value], found: Inspection) -> Iterator[str]:
+    """How to replay it, as it can be copied."""
+    strategy = suited(feed)
+    if not found.rows or not strategy:
+        return
+    files = values["feed.files"].value
+    given = {
+        key: value.value for key, value in values.items() if value.origin != "default" and key.startswith("feed.") and key != "feed.files"
+    }
     told = [part for key, value in given.items() for part in spelt(key, value)]
-    order = [] if not found.late_rows else ["--sort"]
-    skip = [] if not found.refused else ["--on-bad", "skip"]
+    order = ["--sort"] if found.late_rows and not values["feed.sort"].value else []
+    skip = ["--on-bad", "skip"] if found.refused else []
     yield ""
     yield "replay it with"
-    yield "    " + shlex.join(["rxtape", "replay", *files, *told, *order, *skip, "--strategy", "volume_breakout"])
+    yield "    " + shlex.join(["rxtape", "replay", *files, *told, *order, *skip, "--strategy", strategy])
+
+
+def suited(feed: Feed) -> str:
+    """A strategy that the columns of a feed are enough for; empty if there is none."""
+    for name in BEGIN_WITH:
+        try:
+            Run(feed, load("strategy", name)())
+        except UsageError:
+            continue
+        return name
+    return ""
 
 
 def spelt(key: str, value: Any) -> list[str]:
     """A setting as on the command line."""
     setting = BY_KEY[key]
-    name = "--" + setting.name.replace("_", "-")
     if setting.kind == "flag":
-        return [f"--no-{setting.name}" if setting.default else name]
+        return [] if value == setting.default else [f"--no-{setting.name}" if setting.default else setting.option]
     if isinstance(value, Mapping):
-        return [name, ",".join(f"{column}={place}" for column, place in value.items())]
-    return [name, ",".join(value) if isinstance(value, tuple) else str(value)]
+        return [setting.option, ",".join(f"{column}={place}" for column, place in value.items())]
+    return [setting.option, ",".join(value) if isinstance(value, tuple) else str(value)]
 
 
-def write_settings(path: Path, values: Mapping[str, Value], read: Mapping[str, Any]) -> None:
+def write_settings(path: Path, values: Mapping[str, Value], read: Mapping[str, Any], strategy: str) -> None:
     """The settings that were given and those that were inferred, as a configuration file; an old one is not replaced."""
     kept = {key: value for key, value in values.items() if value.origin != "default"}
     inferred = {f"feed.{name}": Value(value) for name, value in read.items() if f"feed.{name}" in BY_KEY and f"feed.{name}" not in kept}
@@ -143,9 +162,11 @@ def write_settings(path: Path, values: Mapping[str, Value], read: Mapping[str, A
         raise UsageError(f"{path} is there already; remove it, or write to another file") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    click.echo(f"rxtape: {path} written; replay with --config {path}", err=True)
+    command = shlex.join(["rxtape", "replay", "--config", str(path), "--strategy", strategy or "NAME"])
+    click.echo(tidy(f"rxtape: {path} written; replay it with {command}"), err=True)
 
 
 def as_object(found: Inspection, read: Mapping[str, Any]) -> dict[str, Any]:
-    shown = asdict(found)
-    return shown | {"damage": None if found.damage is None else str(found.damage), "read_as": dict(read)}
+    oddities = [asdict(odd) for odd in found.oddities.values()]
+    damage = None if found.damage is None else tidy(found.damage)
+    return vars(found) | {"oddities": oddities, "damage": damage, "read_as": dict(read)}

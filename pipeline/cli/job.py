@@ -1,144 +1,127 @@
 """What a command line and a configuration file ask for, put together; what is wrong with it is told all at once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pipeline.cli.choice import chosen_strategies
+import numpy as np
+
+from pipeline.cli.choice import Choice, chosen
 from pipeline.cli.options import feed_arguments
-from pipeline.config import Config, ConfigError, StrategyChoice, Value
-from pipeline.errors import UnknownName, UsageError
+from pipeline.config import Config, Problems, Value
+from pipeline.errors import InputError, ParameterError, UnknownName, UsageError
 from pipeline.feed import Feed
-from pipeline.parameters import checked, from_text
+from pipeline.plot import check_picture
 from pipeline.plugins import load, plugins
 from pipeline.runner import Run
-from pipeline.strategy import Strategy, snake_case
-from pipeline.strategy_files import strategy_class
+from pipeline.strategy import Strategy
+from pipeline.symbols import SymbolTable
+from pipeline.ticks import Ticks
 
-__all__ = ["Job", "job_of"]
+__all__ = ["Job", "feed_of", "job_of"]
 
-T = TypeVar("T")
 RUN = ("late", "lateness", "on_bad", "check_first", "max_symbols", "quarantine")
+
+NO_TICKS = Ticks.of(np.empty(0, np.int64), np.empty(0, np.int32), SymbolTable(), price=np.empty(0), size=np.empty(0))
 
 
 @dataclass(frozen=True)
 class Job:
-    """A feed, strategies, where their alerts go, and how the run deals with its input."""
+    """A feed, strategies, where their alerts go, how the run deals with its input, and what is drawn (None: nothing)."""
 
     feed: Feed
     strategies: Sequence[Strategy]
     outputs: Sequence[str]
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    plot: Path | None = None
+    plot_symbol: str | None = None
 
 
-def job_of(config: Config, values: Mapping[str, Value], names: Sequence[str], settings: Sequence[str], outputs: Sequence[str]) -> Job:
-    """Everything a run needs; `outputs` are used where none is configured. Raises ConfigError; nothing has started then."""
-    problems: list[str] = []
+def job_of(config: Config, names: Sequence[str], settings: Sequence[str], outputs: Sequence[str]) -> Job:
+    """Everything a run needs; `outputs` are used where none is configured.
 
-    def tried(make: Callable[[], T]) -> T | None:
-        try:
-            return make()
-        except UsageError as error:
-            problems.extend(error.problems if isinstance(error, ConfigError) else [str(error)])
-            return None
-
-    feed = tried(lambda: feed_of(values))
-    strategies = tried(lambda: strategies_of(config, names, settings)) or []
+    Raises ConfigError with all that is wrong, UsageError where it is one thing, InputError where the input alone cannot be
+    read; nothing has been started then, no file opened for writing.
+    """
+    problems, values, feed = Problems(), config.values, None
+    with problems.noted():
+        config.checked()
+    if not config.faulty("feed"):
+        with problems.noted():
+            feed = readable(values, problems)
+    found = chosen(names, settings, config.strategies, problems)
+    if not names and not config.strategies and not config.faulty("strategy"):
+        with problems.noted():
+            raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (see rxtape strategies list)")
+    for choice, strategy in found:
+        try_to_build(choice, strategy, feed, problems)
     sinks = values["output.sinks"].value or tuple(outputs)
     for url in sinks:
-        tried(lambda url=url: known_sink(url))  # type: ignore[misc]
-    options = tried(lambda: run_options(values, feed)) or {}
-    if feed is not None:
-        for strategy in strategies:
-            tried(lambda strategy=strategy: Run(feed, strategy))  # type: ignore[misc]
-    if problems:
-        raise ConfigError(problems)
+        with problems.noted(place_of(values["output.sinks"])):
+            known_sink(url)
+    plot, plot_symbol = values["output.plot"].value, values["output.plot_symbol"].value
+    with problems.noted(place_of(values["output.plot"])):
+        drawable(plot, plot_symbol)
+    told: dict[str, Any] = {}
+    with problems.noted(place_of(values["run.quarantine"])):
+        told = run_options(values, feed)
+    problems.told()
     assert feed is not None
-    return Job(feed, strategies, sinks, options)
+    return Job(feed, [strategy for _, strategy in found], sinks, told, None if plot is None else Path(plot), plot_symbol)
 
 
-def feed_of(values: Mapping[str, Value]) -> Feed:
+def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems: Problems) -> None:
+    """Note why a strategy cannot be built on a feed; without a feed, what is wrong with its parameters."""
+    try:
+        Run(NO_TICKS if feed is None else feed, strategy)
+    except UsageError as error:
+        if feed is not None or isinstance(error.__cause__, ParameterError):
+            with problems.noted(choice.place_of(error)):
+                raise
+
+
+def readable(values: Mapping[str, Value], problems: Problems) -> Feed:
+    """The feed; where its input is bad, that is told alone, or among the other problems."""
+    try:
+        return feed_of(values, "replay ticks.csv --strategy volume_breakout")
+    except InputError as error:
+        if not problems.errors:
+            raise
+        raise UsageError(str(error)) from error
+
+
+def feed_of(values: Mapping[str, Value], example: str) -> Feed:
+    """The feed of the files that are named; `example` is what to write where none is."""
     files = values["feed.files"].value
     if not files:
-        raise UsageError("no file named; write rxtape replay ticks.csv --strategy volume_breakout")
+        raise UsageError(f"no file named; write rxtape {example}")
     feed: Feed = load("feed", "file")(files, **feed_arguments(values))
     return feed
 
 
-def strategies_of(config: Config, names: Sequence[str], settings: Sequence[str]) -> list[Strategy]:
-    """Those of the command line, or else those of the file; `--set` changes either."""
-    if names:
-        return chosen_strategies(names, settings)
-    if not config.strategies:
-        raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (rxtape strategies list shows them)")
-    return configured(config.strategies, settings)
-
-
-def configured(choices: Sequence[StrategyChoice], settings: Sequence[str]) -> list[Strategy]:
-    """The strategies of a file, some of their parameters set anew; ConfigError with all that is wrong."""
-    problems, found = list[str](), list[tuple[str, type[Strategy], dict[str, Any], StrategyChoice]]()
-    for choice in choices:
-        try:
-            kind = strategy_class(choice.use)
-        except UsageError as error:
-            problems.append(f"{choice.origin}: {error}")
-            continue
-        label = choice.parameters.get("name", snake_case(kind.__name__))
-        found.append((label, kind, dict(choice.parameters), choice))
-    for setting in settings:
-        try:
-            set_anew(setting, {label: (kind, parameters) for label, kind, parameters, _ in found})
-        except UsageError as error:
-            problems.append(str(error))
-    made = []
-    for label, kind, parameters, choice in found:
-        wrong = list(wrong_parameters(label, kind, parameters))
-        problems += [f"{choice.origin}: {problem}" for problem in wrong]
-        if not wrong:
-            try:
-                made.append(kind(**parameters))
-            except UsageError as error:
-                problems.append(f"{choice.origin}: {error}")
-    if problems:
-        raise ConfigError(problems)
-    return made
-
-
-def wrong_parameters(label: str, kind: type[Strategy], parameters: Mapping[str, Any]) -> Iterator[str]:
-    types = kind.parameters()
-    for name, value in parameters.items():
-        try:
-            if name not in types:
-                raise UnknownName(f"parameter of {label}", name, types)
-            checked(f"{label}.{name}", value, types[name])
-        except UsageError as error:
-            yield str(error)
-
-
-def set_anew(setting: str, found: Mapping[str, tuple[type[Strategy], dict[str, Any]]]) -> None:
-    left, equals, value = setting.partition("=")
-    owner, dot, name = left.rpartition(".")
-    if not equals:
-        raise UsageError(f"--set {setting}: expected PARAMETER=VALUE or NAME.PARAMETER=VALUE, such as move=0.02")
-    if not dot and len(found) != 1:
-        having = [f"{label}.{setting}" for label, (kind, _) in found.items() if name in kind.parameters()]
-        raise UsageError(f"--set {setting}: which strategy? Write {' or '.join(having) or 'NAME.' + setting}")
-    label = owner or next(iter(found))
-    if label not in found:
-        raise UnknownName("chosen strategy", label, found)
-    kind, parameters = found[label]
-    if name not in kind.parameters():
-        raise UnknownName(f"parameter of {label}", name, kind.parameters())
-    parameters[name] = from_text(f"{label}.{name}", value, kind.parameters()[name])
+def place_of(value: Value) -> str:
+    """File and line of a setting, or its variable; empty for the command line."""
+    return "" if value.origin in ("default", "command line") else value.origin
 
 
 def known_sink(url: str) -> None:
     """Refuse a kind of sink that nobody offers, before anything is opened."""
-    scheme = url.partition(":")[0]
+    scheme, colon, _ = url.partition(":")
     known = {plugin.name for plugin in plugins("sink")}
+    if not colon and scheme not in known:
+        raise UsageError(f"{url!r} names no sink; write it with its kind, such as jsonl:{url}. There are: {', '.join(sorted(known))}")
     if scheme not in known:
         raise UnknownName("sink", scheme, known)
+
+
+def drawable(plot: str | None, plot_symbol: str | None) -> None:
+    """Refuse a picture that cannot be drawn."""
+    if plot is not None:
+        check_picture(Path(plot))
+    elif plot_symbol is not None:
+        raise UsageError("--plot-symbol says what to draw, and nothing is drawn; add --plot out.png")
 
 
 def run_options(values: Mapping[str, Value], feed: Feed | None) -> dict[str, Any]:
@@ -148,5 +131,6 @@ def run_options(values: Mapping[str, Value], feed: Feed | None) -> dict[str, Any
     if told["quarantine"] is not None and not sets_aside:
         raise UsageError("--quarantine is for rows that are set aside: write --on-bad skip or --late drop beside it")
     if sets_aside and told["quarantine"] is None and feed is not None:
-        told["quarantine"] = f"{Path(feed.name).name}.quarantine.jsonl"
+        first = str(next(iter(getattr(feed, "paths", ())), feed.name))
+        told["quarantine"] = re.sub(r"[^\w.-]", "_", Path(first).name) + ".quarantine.jsonl"
     return told

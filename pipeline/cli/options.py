@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.cli.completion import complete_sink
+from pipeline.cli.tidy import SECRETS
 from pipeline.config import Config, Value, load_config, settled
-from pipeline.settings import SETTINGS, Setting
+from pipeline.settings import BY_KEY, SETTINGS, Setting
 
 __all__ = ["feed_arguments", "said", "setting_options", "settle"]
 
@@ -28,11 +30,12 @@ def setting_options(*sections: str) -> Callable[[C], C]:
 
 
 def option(setting: Setting) -> Callable[[C], C]:
-    spelt = "--" + setting.name.replace("_", "-")
+    spelt = setting.option
     default = setting.default if setting.default not in (None, (), False, True, {}) else None
     help_text = setting.help + (f"  [default: {default}]" if default is not None else "")
     if setting.key == "output.sinks":
-        return click.option("--output", "-o", identifier(setting), multiple=True, metavar="URL", help=help_text)
+        complete = complete_sink
+        return click.option(spelt, "-o", identifier(setting), multiple=True, metavar="URL", help=help_text, shell_complete=complete)
     if setting.kind == "flag":
         negative = setting.default is True
         spelt, help_text = (f"--no-{setting.name}", "The first line names no columns.") if negative else (spelt, help_text)
@@ -51,16 +54,21 @@ def said(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value not in (None, ())}
 
 
-def settle(options: dict[str, Any], files: tuple[str, ...] = ()) -> tuple[Config, dict[str, Value]]:
-    """The configuration file, if one is named, and every setting; ConfigError names all that is wrong with either."""
+def settle(options: dict[str, Any], files: tuple[str, ...] = ()) -> Config:
+    """Every setting, and the strategies of the configuration file if one is named; what is wrong with either is in `problems`.
+
+    From here on no message of this command shows what `${NAME}` stood for.
+    """
     path = options.pop("config")
-    config = load_config(path) if path is not None else Config()
-    return config, settled(config, said(options) | ({"feed.files": files} if files else {}))
+    config = settled(load_config(path) if path is not None else Config(), said(options) | ({"feed.files": files} if files else {}))
+    click.get_current_context().meta[SECRETS] = config.secrets
+    return config
 
 
 def feed_arguments(values: Mapping[str, Value]) -> dict[str, Any]:
-    """What the feed of files is told: the settings of `feed` that somebody gave."""
-    given = {key.partition(".")[2]: value.value for key, value in values.items() if key.startswith("feed.") and value.origin != "default"}
+    """What the feed of files is told: the settings of `feed` that are not as they are by themselves."""
+    told = {key: value.value for key, value in values.items() if value.value != BY_KEY[key].default}
+    given = {BY_KEY[key].name: value for key, value in told.items() if key.startswith("feed.")}
     given.pop("files", None)
     if "from" in given:
         given["start"] = given.pop("from")

@@ -1,75 +1,61 @@
 """`rxtape replay`: recorded ticks through strategies."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.cli.choice import chosen_strategies
+from pipeline.cli.completion import complete_strategy
+from pipeline.cli.job import Job, job_of
+from pipeline.cli.options import setting_options, settle
 from pipeline.cli.screen import Screen
-from pipeline.errors import UsageError
-from pipeline.feed import Feed
 from pipeline.interruption import NOBODY_LISTENS
 from pipeline.kernels import cache_folder
-from pipeline.plot import check_picture, save_plot
-from pipeline.plugins import load
+from pipeline.plot import save_plot
 from pipeline.report import Report
 from pipeline.runner import Run
-from pipeline.strategy import Strategy
-from pipeline.symbols import MAX_SYMBOLS
 
 __all__ = ["replay", "run_on_screen"]
 
+CHOSEN = "NAME, file.py, file.py:Class or module:Class; NAME=... gives it another name."
 
-@click.command(short_help="Replay a file of recorded ticks through strategies.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help="NAME, file.py, file.py:Class or module:Class.")
+
+@click.command(short_help="Replay files of recorded ticks through strategies.")
+@click.argument("files", nargs=-1)
+@click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of a strategy.")
-@click.option("--output", "-o", "outputs", multiple=True, metavar="URL", help="Where alerts go: jsonl:alerts.jsonl, console:, ...")
-@click.option("--time-unit", metavar="UNIT", help="Unit of integer times: s, ms, us or ns.  [default: seen from the first row]")
-@click.option("--late", type=click.Choice(["fail", "clamp", "drop"]), default="fail", show_default=True, help="What rows too late get.")
-@click.option("--lateness", default="0s", show_default=True, metavar="LENGTH", help="How late a row may be and still be put in order.")
-@click.option("--max-symbols", type=click.IntRange(min=1), default=MAX_SYMBOLS, show_default=True, help="How many symbols are accepted.")
-@click.option("--quarantine", type=click.Path(path_type=Path), help="A JSONL file for the rows that --late drop sets aside.")
-@click.option("--plot", type=click.Path(path_type=Path), help="A picture of one symbol with its signals and alerts: out.png, out.svg, ...")
-@click.option("--plot-symbol", metavar="SYMBOL", help="The symbol of the picture.  [default: the one with most alerts]")
+@setting_options("feed", "run", "output")
 @click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
 @click.pass_context
-def replay(ctx: click.Context, /, file: Path, **options: Any) -> None:
-    """Replay FILE, a CSV file of ticks (gzip or not), through one or more strategies.
+def replay(
+    ctx: click.Context, /, files: tuple[str, ...], strategies: tuple[str, ...], settings: tuple[str, ...], json: bool, **options: Any
+) -> None:
+    """Replay FILES of ticks, or globs, through one or more strategies; several files are merged in order of time.
 
     \b
     rxtape replay ticks.csv.gz --strategy volume_breakout --set move=0.003
+    rxtape replay "2013-10-*.csv" -s fast=mine.py -s slow=mine.py --set fast.above=11
     rxtape replay ticks.csv -s mine.py -o jsonl:alerts.jsonl -o console:
+    rxtape replay ticks.csv -s mine.py --late clamp --on-bad skip --quarantine odd.jsonl
+    rxtape replay --config rxtape.toml --json
+
+    Alerts go to standard output, or where -o says; everything else goes to standard error. With --json and -o, alerts go
+    where -o says, and the summary is JSON all the same, the last line of standard error.
     """
-    strategies, json = options.pop("strategies"), options.pop("json")
-    if not strategies:
-        raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (rxtape doctor lists them)")
-    chosen = chosen_strategies(strategies, options.pop("settings"))
-    feed = load("feed", "csv")(file, time_unit=options.pop("time_unit"))
-    outputs = options.pop("outputs") or ("jsonl:-" if json else "console:",)
-    report = run_on_screen(feed, chosen, outputs, Screen(json), **options)
-    ctx.exit(report.exit_code)
+    job = job_of(settle(options, files), strategies, settings, ("jsonl:-" if json else "console:",))
+    ctx.exit(run_on_screen(job, Screen(json)).exit_code)
 
 
-def run_on_screen(
-    feed: Feed, strategies: Sequence[Strategy], outputs: Sequence[str], screen: Screen, plot: Path | None = None,
-    plot_symbol: str | None = None, **options: Any,
-) -> Report:  # fmt: skip
-    """Run, tell the user about it, and draw it if a file is named for that."""
-    if plot is not None:
-        check_picture(plot)
-    elif plot_symbol is not None:
-        raise UsageError("--plot-symbol says what to draw, and nothing is drawn; add --plot out.png")
-    run = Run(feed, *strategies, keep_alerts=False, on_fault=screen.say, on_hang=screen.say, **options)
+def run_on_screen(job: Job, screen: Screen) -> Report:
+    """Run, tell the user about it, and draw it if that is asked for."""
+    run = Run(job.feed, *job.strategies, keep_alerts=False, on_fault=screen.say, on_hang=screen.say, **job.options)
     if not any(Path(cache_folder()).rglob("*.nbi")):
         screen.say("compiling kernels, once; this takes some seconds")
-    with screen.progress(run):
-        report = run.go(outputs)
+    with screen.progress(run, job.outputs):
+        report = run.go(job.outputs)
     if report.stopped_by != NOBODY_LISTENS:
-        screen.summarize(report)
-    if plot is not None and report.ticks and not report.interrupted:
-        save_plot(report, plot, plot_symbol)
-        screen.say(f"the picture is in {plot}")
+        screen.summarize(report, job.options.get("quarantine"))
+    if job.plot is not None and report.ticks and not report.interrupted:
+        save_plot(report, job.plot, job.plot_symbol)
+        screen.say(f"the picture is in {job.plot}")
     return report

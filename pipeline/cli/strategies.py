@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.completion import complete_strategy
+from pipeline.cli.group import Group
 from pipeline.cli.strategies_check import check
 from pipeline.cli.strategies_new import new
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["strategies"]
 
 
-@click.group(short_help="List, show, begin and check strategies.")
+@click.group(cls=Group, short_help="List, show, begin and check strategies.")
 def strategies() -> None:
     """Strategies: list them, show what one takes, begin one of your own, and check it.
 
@@ -28,7 +29,12 @@ def strategies() -> None:
 @strategies.command("list")
 @click.argument("files", nargs=-1, shell_complete=complete_strategy)
 def list_(files: tuple[str, ...]) -> None:
-    """List the installed strategies, and those of FILES: name, what it does, where it is from."""
+    """List the installed strategies, and those of FILES: name, what it does, where it is from.
+
+    \b
+    rxtape strategies list
+    rxtape strategies list my_rule.py
+    """
     rows = [*installed(), *((f"{file}:{key}", summary(kind), "file") for file in files for key, kind in of_file(file))]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 2)]
     for name, line, origin in rows:
@@ -39,6 +45,7 @@ def installed() -> Iterator[tuple[str, str, str]]:
     """Name, summary and origin of what is installed; what cannot be loaded is a warning."""
     from importlib.metadata import PackageNotFoundError, version
 
+    from pipeline.cli.tidy import tidy
     from pipeline.errors import RxtapeError
     from pipeline.plugins import plugins
     from pipeline.strategy_files import strategy_class
@@ -47,7 +54,7 @@ def installed() -> Iterator[tuple[str, str, str]]:
         try:
             line = summary(strategy_class(plugin.name))
         except RxtapeError as error:
-            click.echo(f"rxtape: warning: {error}", err=True)
+            click.echo(f"rxtape: warning: {tidy(error)}", err=True)
             continue
         try:
             origin = f"{plugin.package} {version(plugin.package)}"
@@ -76,6 +83,10 @@ def show(name: str) -> None:
     """Show what strategy NAME does, its parameters, the columns it reads, and a command to begin with.
 
     NAME is that of an installed strategy, file.py, file.py:Class or module:Class.
+
+    \b
+    rxtape strategies show volume_breakout
+    rxtape strategies show my_rule.py
     """
     from pipeline.cli.strategies_show import shown_strategy
 

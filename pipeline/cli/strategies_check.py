@@ -28,6 +28,10 @@ def check(ctx: click.Context, /, which: str, settings: tuple[str, ...], file: Pa
     """Check STRATEGY: file.py, file.py:Class, module:Class or the name of an installed one; exit code 1 if it breaks a law.
 
     It runs on made-up tapes: small ones with everything that hurts, and a market of four hours with breakouts in it.
+
+    \b
+    rxtape strategies check my_rule.py
+    rxtape strategies check my_rule.py --set move=0.02 --on ticks.csv --json
     """
     from pipeline.checkup import check_strategy
     from pipeline.cli.choice import chosen_strategies
@@ -50,7 +54,7 @@ def rows_of(file: Path) -> "Ticks":
     from pipeline.hurtful import read_all
     from pipeline.plugins import load
 
-    return read_all(load("feed", "csv")(file), MOST_ROWS)
+    return read_all(load("feed", "file")([str(file)]), MOST_ROWS)
 
 
 def show(checkup: "Checkup") -> None:

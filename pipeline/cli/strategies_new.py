@@ -82,7 +82,11 @@ def test_it_obeys(law):
 @click.command(short_help="Begin a strategy of your own: my_rule.py, and a test.")
 @click.argument("name")
 def new(name: str) -> None:
-    """Write NAME.py, a small strategy that works, and test_NAME.py into the working folder; nothing is overwritten."""
+    """Write NAME.py, a small strategy that works, and test_NAME.py into the working folder; nothing is overwritten.
+
+    \b
+    rxtape strategies new my_rule
+    """
     from pipeline.errors import UsageError
 
     name = name.removesuffix(".py")

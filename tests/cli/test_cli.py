@@ -136,7 +136,7 @@ USAGE = {
         "two strategies are named 'jump': mine.py and mine.py; give one another name, --strategy jump2=mine.py",
     ),
     "no such sink": (["-s", "mine.py", "-o", "jsnol:a"], "did you mean 'jsonl'?"),
-    "no such unit": (["-s", "mine.py", "--time-unit", "sec"], "no unit of time named 'sec'"),
+    "no such unit": (["-s", "mine.py", "--time-unit", "sec"], "expected one of s, ms, us, ns"),
     "no such lateness": (["-s", "mine.py", "--lateness", "soon"], "'soon' is no length of time"),
     "no such option": (["-s", "mine.py", "--fast"], "--fast"),
     "no such policy": (["-s", "mine.py", "--late", "skip"], "skip"),
@@ -208,7 +208,7 @@ def test_what_a_file_says_cannot_command_the_terminal(folder):
 
 
 def test_a_broken_engine_is_not_made_a_single_line(folder, monkeypatch):
-    monkeypatch.setattr("pipeline.cli.replay.chosen_strategies", lambda *_: (_ for _ in ()).throw(EngineFault("broken")))
+    monkeypatch.setattr("pipeline.cli.job.chosen", lambda *_: (_ for _ in ()).throw(EngineFault("broken")))
     assert isinstance(rxtape("replay", "ticks.csv", "-s", "mine.py").exception, EngineFault)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cli.config import as_toml
-from pipeline.config import Config, ConfigError, Value, load_config, settled
+from pipeline.config import Config, ConfigError, Value, concealed, load_config, settled
 from pipeline.errors import ParameterError
 from pipeline.settings import BY_KEY, SETTINGS
 
@@ -21,7 +21,7 @@ def loaded(folder: Path, text: str) -> Config:
 
 def problems(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        loaded(folder, text)
+        loaded(folder, text).checked()
     return [problem.removeprefix(str(folder) + "/") for problem in caught.value.problems]
 
 
@@ -67,7 +67,7 @@ def test_the_command_line_comes_before_the_environment_the_file_and_the_default(
     config = loaded(tmp_path, '[run]\nlate = "drop"\nlateness = "1s"\non_bad = "skip"\n')
     monkeypatch.setenv("RXTAPE_RUN_LATENESS", "3s")
     monkeypatch.setenv("RXTAPE_RUN_ON_BAD", "fail")
-    values = settled(config, {"run.on_bad": "skip"})
+    values = settled(config, {"run.on_bad": "skip"}).values
     assert values["run.late"] == Value("drop", f"{tmp_path / 'rxtape.toml'}:2")
     assert values["run.lateness"] == Value("3s", "environment RXTAPE_RUN_LATENESS")
     assert values["run.on_bad"] == Value("skip", "command line")
@@ -89,6 +89,9 @@ files = 7
 columns = { time = 3 }
 price_scale = "much"
 tz = "${NO_SUCH_VARIABLE}"
+from = "2013-10-07T13:30"
+speed = "0x"
+delimiter = ";;"
 
 [outptu]
 sinks = []
@@ -105,9 +108,12 @@ move = 0.02
         "rxtape.toml:9: feed.files = 7: expected a list of texts",
         'rxtape.toml:10: feed.columns = {\'time\': 3}: expected a table such as { time = "Date+Time", price = "px" }',
         "rxtape.toml:11: feed.price_scale = 'much': expected a number",
-        str(tmp_path / "rxtape.toml").removeprefix(str(tmp_path) + "/") + ": feed.tz: the environment has no variable NO_SUCH_VARIABLE",
-        "rxtape.toml:14: outptu is no setting; did you mean output?",
-        "rxtape.toml:17: strategy 1 has no use = ...; expected a name, file.py or module:Class",
+        "rxtape.toml:12: feed.tz asks for the variable NO_SUCH_VARIABLE, which the environment does not have; export NO_SUCH_VARIABLE=...",
+        "rxtape.toml:13: feed.from = '2013-10-07T13:30': expected a time with a zone, such as 2013-10-07T13:30:00Z",
+        'rxtape.toml:14: feed.speed = \'0x\': expected max, or how many times as fast as it was, such as "1x" or "60x"',
+        "rxtape.toml:15: feed.delimiter = ';;': expected one character, such as ; (a tab is \"tab\")",
+        "rxtape.toml:17: outptu is no setting; did you mean output?",
+        "rxtape.toml:20: strategy 1 has no use = ...; expected a name, file.py or module:Class",
     ]
 
 
@@ -134,12 +140,12 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 def test_text_of_the_command_line_is_read_as_the_setting_asks():
     said = {"feed.columns": "time=Date+Time, price=px", "feed.names": "a, b", "run.max_symbols": "5", "feed.sort": "yes"}
-    values = settled(Config(), said)
+    values = settled(Config(), said).values
     assert [values[key].value for key in said] == [{"time": "Date+Time", "price": "px"}, ("a", "b"), 5, True]
     with pytest.raises(ConfigError, match="a column is given twice"):
-        settled(Config(), {"feed.columns": "time=a,time=b"})
+        settled(Config(), {"feed.columns": "time=a,time=b"}).checked()
     with pytest.raises(ConfigError) as caught:
-        settled(Config(), {"feed.columns": "time", "run.max_symbols": "x"})
+        settled(Config(), {"feed.columns": "time", "run.max_symbols": "x"}).checked()
     assert len(caught.value.problems) == 2
 
 
@@ -147,7 +153,30 @@ def test_what_the_environment_filled_in_is_shown_as_it_is_written(tmp_path, monk
     monkeypatch.setenv("CANARY", "s3cret")
     config = loaded(tmp_path, '[output]\nsinks = ["jsonl:${CANARY}.jsonl"]\n')
     assert config.values["output.sinks"].value == ("jsonl:s3cret.jsonl",)
-    assert "s3cret" not in as_toml(settled(config, {}), origin=True)
+    assert "s3cret" not in as_toml(settled(config, {}).values, origin=True)
+
+
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_a_problem(monkeypatch):
+    monkeypatch.setenv("RXTAPE_FEED_TZZ", "UTC")
+    monkeypatch.setenv("RXTAPE_KERNEL_CACHE", "no section of settings")
+    monkeypatch.setenv("RXTAPE_FEED_TZ", "America/NewYork")
+    assert [problem.text for problem in settled(Config(), {}).problems] == [
+        "RXTAPE_FEED_TZZ in the environment is no setting; did you mean RXTAPE_FEED_TZ?",
+        "RXTAPE_FEED_TZ = 'America/NewYork': there is no such time zone; did you mean America/New_York?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("kafka://me:hush@host/alerts", "kafka://me:***@host/alerts"),
+        ("webhook:https://host/x?token=abc&n=1", "webhook:https://host/x?token=***&n=1"),
+        ("an s3cret in words", "an ${CANARY} in words"),
+        ("jsonl:a@b.jsonl", "jsonl:a@b.jsonl"),
+    ],
+)
+def test_secrets_are_concealed(text, shown):
+    assert concealed(text, {"CANARY": "s3cret"}) == shown
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=10)
@@ -167,7 +196,7 @@ SAID = st.fixed_dictionaries(
 
 @given(SAID)
 def test_what_config_show_writes_is_read_back(said):
-    values = settled(Config(), said)
+    values = settled(Config(), said).values
     written = tomllib.loads(as_toml(values, origin=True))
     for setting in SETTINGS:
         section, _, name = setting.key.partition(".")

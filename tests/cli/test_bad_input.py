@@ -1,0 +1,113 @@
+"""Bad and late rows on the command line: the message says what to write, and what it says works."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cli_folder import filled, problems, row, rxtape
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(filled(tmp_path))
+    return tmp_path
+
+
+def add(*rows: str) -> None:
+    with Path("ticks.csv").open("a") as file:
+        file.writelines(rows)
+
+
+def replay(*options: str):
+    return rxtape("replay", "ticks.csv", "-s", "mine.py", *options)
+
+
+BAD = row(7, "SPY", 9).rpartition(",")[0] + ",-1\n"
+LATE = [row(10, "SPY", 15), row(9, "IBM", 15), row(11, "QQQ", 15)]
+
+
+def test_a_late_row_ends_the_run_with_every_way_on_and_each_works(folder):
+    add(*LATE)
+    done = replay()
+    assert done.exit_code == 3
+    said = next(line for line in done.stderr.splitlines() if line.startswith("INCOMPLETE"))
+    assert "ticks.csv:9 column time: 60 s older than the row before it" in said
+    assert len(done.stdout.splitlines()) == 2
+    ways = re.findall(r"--[a-z]+(?: (?:clamp|drop|\d+s))?", said)
+    assert ways == ["--sort", "--lateness 2s", "--late clamp", "--late drop"]
+    for way in ("--sort", "--lateness 60s", "--late clamp", "--late drop"):
+        going_on = replay(*way.split())
+        assert going_on.exit_code == 0, way
+        assert len(going_on.stdout.splitlines()) == 3
+    assert "1, 1 of them dropped" in going_on.stderr
+
+
+def test_a_bad_row_ends_the_run_and_the_message_offers_to_skip_it(folder):
+    add(BAD, row(8, "SPY", 15), row(9, "QQQ", 20))
+    done = replay()
+    assert done.exit_code == 3
+    assert len(done.stdout.splitlines()) == 2
+    assert "INCOMPLETE   ticks.csv:8 column size: -1.0 " in done.stderr
+    assert "--on-bad skip" in done.stderr.splitlines()[-1]
+    done = replay("--on-bad", "skip")
+    assert done.exit_code == 0, done.output
+    assert len(done.stdout.splitlines()) == 3
+    assert "bad rows     1" in done.stderr
+    assert done.stderr.splitlines()[-1] == "rxtape: the rows set aside are in ticks.csv.quarantine.jsonl"
+    (aside,) = map(json.loads, Path("ticks.csv.quarantine.jsonl").read_text().splitlines())
+    assert (aside["source"], aside["line"], aside["column"], aside["value"]) == ("ticks.csv", 8, "size", -1.0)
+
+
+def test_the_rows_set_aside_go_where_they_are_told(folder):
+    add(BAD, *LATE)
+    done = replay("--on-bad", "skip", "--late", "drop", "--quarantine", "odd.jsonl", "--json")
+    assert done.exit_code == 0
+    assert [json.loads(line)["line"] for line in Path("odd.jsonl").read_text().splitlines()] == [8, 10]
+    summary = json.loads(done.stderr.splitlines()[-1])
+    assert (summary["bad_rows"], summary["dropped_rows"]) == (1, 1)
+
+
+def test_a_quarantine_that_cannot_be(folder):
+    before = Path("ticks.csv").read_bytes()
+    assert problems(replay("--quarantine", "odd.jsonl")) == [
+        "--quarantine is for rows that are set aside: write --on-bad skip or --late drop beside it"
+    ]
+    assert "is the feed's own; name another" in problems(replay("--on-bad", "skip", "--quarantine", "./ticks.csv"))[0]
+    assert "are the same file" in problems(replay("-o", "jsonl:ticks.csv"))[0]
+    assert Path("ticks.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("rows", [[BAD], LATE])
+def test_check_first_reads_everything_before_any_alert_leaves(folder, rows):
+    add(*rows)
+    done = replay("--check-first", "-o", "console:")
+    assert done.exit_code == 3
+    assert done.stdout == ""
+    assert "INCOMPLETE" in done.stderr
+    Path("ticks.csv").write_text("".join(Path("ticks.csv").read_text().splitlines(keepends=True)[:7]))
+    assert len(replay("--check-first").stdout.splitlines()) == 2
+
+
+def test_several_files_and_globs_are_one_tape(folder):
+    whole = replay().stdout
+    head, *rows = Path("ticks.csv").read_text().splitlines(keepends=True)
+    for name, part in (("a.csv", rows[::2]), ("b.csv", rows[1::2])):
+        Path(name).write_text(head + "".join(part))
+    assert rxtape("replay", "a.csv", "b.csv", "-s", "mine.py").stdout == whole
+    assert rxtape("replay", "[ab].csv", "-s", "mine.py").stdout == whole != ""
+
+
+def test_fault_65_what_a_file_says_cannot_command_the_terminal(folder):
+    hurt = "\x1b]0;owned\x07\u202e\x9b31m"
+    add(row(7, f"X{hurt}", 99), row(6, "SPY", 9))
+    for command in (["replay", "ticks.csv", "-s", "mine.py"], ["inspect", "ticks.csv"]):
+        done = rxtape(*command)
+        assert "\\x1b" in done.output
+        assert not [char for char in done.output if not (char.isprintable() or char == "\n")]
+    for text in (f"no{hurt}", f"mine.py:{hurt}"):
+        done = rxtape("replay", "ticks.csv", "-s", text, "--tz", hurt, f"--{hurt}")
+        assert not [char for char in done.output if not (char.isprintable() or char == "\n")]
+        done = rxtape("replay", f"{hurt}.csv", "-s", text, "--tz", hurt, "-o", hurt)
+        assert len(problems(done)) == 3
+        assert not [char for char in done.output if not (char.isprintable() or char == "\n")]

@@ -1,0 +1,151 @@
+"""Help, examples and suggestions of every command."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from cli_folder import filled, problems, row, rxtape
+
+from pipeline.cli import main
+from pipeline.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands(group: click.Group = main, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    """Every command and group, by the words that call it."""
+    found: list[tuple[tuple[str, ...], click.Command]] = [(words, group)]
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        found += commands(command, (*words, name)) if isinstance(command, click.Group) else [((*words, name), command)]
+    return found
+
+
+COMMANDS = dict(commands())
+EXAMPLE = re.compile(r"^  (rxtape (?!\.\.\.).*)$", re.MULTILINE)
+
+
+def examples(words: tuple[str, ...]) -> list[str]:
+    return EXAMPLE.findall(rxtape(*words, "--help").stdout)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """What the examples speak of."""
+    monkeypatch.chdir(filled(tmp_path))
+    text = Path("ticks.csv").read_text()
+    Path("2013-10-08.csv").write_text(text)
+    Path("rxtape.toml").write_text('[feed]\nfiles = ["ticks.csv"]\n[[strategy]]\nuse = "mine.py"\n')
+    Path("my_rule.py").write_text(Path("mine.py").read_text().replace("above", "move"))
+    Path("ticks.csv.gz").write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "rxtape")
+def test_every_command_has_examples_that_run(words, folder):
+    found = examples(words)
+    assert found
+    for example in found:
+        example = example.partition("  #")[0].replace(" > ", " ; ")
+        called = shlex.split(example.partition(" ; ")[0])[1:]
+        if called == ["strategies", "new", "my_rule"]:
+            Path("my_rule.py").unlink(missing_ok=True)
+            Path("test_my_rule.py").unlink(missing_ok=True)
+        if "--write" in called:
+            Path("rxtape.toml").unlink()
+        done = rxtape(*called)
+        needs_columns = "--columns" in called and called[0] == "inspect"  # what reads them is tested with the feed
+        assert done.exit_code == 0 or needs_columns, (example, done.output)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "rxtape")
+def test_the_page_of_the_command_line_has_every_command_and_option(words):
+    page = (ROOT / "docs" / "cli.md").read_text()
+    heading = f"\n## `{' '.join(('rxtape', *words))}`\n"
+    assert heading in page
+    section = page.partition(heading)[2].partition("\n## ")[0]
+    settings = {setting.option for setting in SETTINGS}
+    options = [option for option in COMMANDS[words].params if isinstance(option, click.Option)]
+    for option in options:
+        if not settings & {spelt.replace("--no-", "--") for spelt in option.opts}:
+            assert [spelt for spelt in option.opts if f"`{spelt}" not in section] == []
+
+
+def test_the_page_of_the_command_line_has_every_setting():
+    page = (ROOT / "docs" / "cli.md").read_text()
+    for setting in SETTINGS:
+        option = "FILES" if setting.key == "feed.files" else setting.option.replace("--header", "--no-header")
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| `{setting.key}` ")]
+        assert f"`{option}`" in line
+        assert setting.help.partition("  [default")[0].removesuffix(".") in line
+        for choice in setting.choices:
+            assert f"`{choice}`" in line
+
+
+def test_the_configuration_file_of_the_page_runs(folder):
+    page = (ROOT / "docs" / "cli.md").read_text()
+    (text,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    Path("rxtape.toml").write_text(text)
+    for setting in SETTINGS:
+        assert re.search(rf"^(# )?{setting.name} = ", text, re.MULTILINE), setting.key
+    done = rxtape("replay", "--config", "rxtape.toml", OUT=str(folder))
+    assert done.exit_code == 0, done.output
+    uncommented = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE)
+    Path("rxtape.toml").write_text(uncommented)
+    done = rxtape("config", "show", "--config", "rxtape.toml", OUT=str(folder))
+    assert done.exit_code == 0, done.output
+
+
+WRONG = {
+    ("replya",): "no command named 'replya'; did you mean 'replay'?",
+    ("strategies", "lsit"): "no command named 'lsit'; did you mean 'list'?",
+    ("config", "shwo"): "no command named 'shwo'; did you mean 'show'?",
+    ("--verison",): "there is no option --verison; did you mean --version? rxtape --help lists them",
+    ("replay", "--lateness-of", "2s"): "there is no option --lateness-of; did you mean --lateness? rxtape replay --help lists them",
+    ("strategies", "show"): "missing argument 'NAME'; rxtape strategies show --help shows how it is written",
+    ("replay", "--late"): "option '--late' requires an argument; the same with --help shows how it is written",
+    ("doctor", "now"): "got unexpected extra argument (now); rxtape doctor --help shows how it is written",
+}
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_word_is_answered_in_one_line_with_the_nearest(words):
+    (said,) = problems(rxtape(*words))
+    assert said.startswith(WRONG[words])
+
+
+def test_the_version_is_told():
+    done = rxtape("--version")
+    assert done.exit_code == 0
+    assert re.fullmatch(r"rxtape, version \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_a_strategy_of_ones_own_from_nothing_to_alerts(folder):
+    Path("my_rule.py").unlink()
+    with Path("ticks.csv").open("a") as file:
+        file.writelines([row(minute, "SPY", 14) for minute in range(6, 14)] + [row(14, "SPY", 15).replace(",15\n", ",900\n")])
+    for command in ("strategies new my_rule", "strategies check my_rule.py", "replay ticks.csv --strategy my_rule.py"):
+        done = rxtape(*command.split())
+        assert done.exit_code == 0, (command, done.output)
+    assert "SPY +7.14% on 900" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("milliseconds", range(25, 700, 45))
+def test_fault_5_ctrl_c_at_any_moment_of_the_beginning_is_quiet(milliseconds, folder):
+    code = """import os, signal
+signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+signal.setitimer(signal.ITIMER_REAL, {})
+from pipeline.__main__ import main; main()
+"""
+    before = code.format(milliseconds / 1000)
+    done = subprocess.run(
+        [sys.executable, "-c", before, "replay", "ticks.csv", "-s", "mine.py"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 130), done.stderr
+    assert "Traceback" not in done.stderr
