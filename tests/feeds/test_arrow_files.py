@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from recorded_tapes import RECORDED
 from table_files import START, tape_of
 
 from feeds.arrow_files import arrow, parquet
@@ -187,3 +188,19 @@ def test_only_the_columns_that_are_needed_are_read_a_stretch_at_a_time(tmp_path)
     assert feed.done == 1.0
     pa.feather.write_feather(table, tmp_path / "long.feather", chunksize=count)
     assert [len(raw) for raw in arrow(tmp_path / "long.feather").rows()] == [65536, 65536, 65536, 3392]
+
+
+def test_recorded_files_of_another_program():
+    folder = RECORDED.parent / "ticks" / "nautilus" / "binance"
+    if not folder.exists():
+        pytest.skip(f"the recorded files {folder} are not here")
+    trades, quotes = (tape_of(parquet(folder / f"btcusdt-{what}.parquet"))[0] for what in ("trades", "quotes"))
+    assert (len(trades["time"]), set(trades["symbol"]), trades["price"][0], trades["trade_id"][0]) == (
+        2001,
+        {"btcusdt"},
+        39432.48,
+        553287559,
+    )
+    assert (len(quotes["time"]), set(quotes["symbol"]), quotes["bid"][0], set(quotes["kind"])) == (451, {"BTC/USDT"}, 39432.99, {1})
+    sold = parquet(folder / "btcusdt-trades.parquet", Reading(columns={"side": "buyer_maker"}, sides={"true": -1, "false": 1}))
+    assert tape_of(sold)[0]["side"][0] == -1
