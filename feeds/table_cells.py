@@ -167,7 +167,10 @@ def word_of(value: object) -> str:
 
 
 def symbols(array: Any, needed: NDArray[np.bool_]) -> tuple[Cells, tuple[str, ...]]:
-    """The place of each row's symbol among the names that occur, from 1; 0 where none is needed and none is there."""
+    """The place of each row's symbol among the texts that occur, from 1; 0 where none is needed and none is there.
+
+    Some of the texts may be no symbols; the rows that have them are bad.
+    """
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     encoded = array if pa.types.is_dictionary(array.type) else plain(array).dictionary_encode()
     places = encoded.indices
@@ -182,4 +185,4 @@ def symbols(array: Any, needed: NDArray[np.bool_]) -> tuple[Cells, tuple[str, ..
         cells.bad[row] = names[cells.values[row] - 1], reason
     for row in np.flatnonzero((cells.values == 0) & needed).tolist():
         cells.bad[row] = array[row].as_py(), MISSING
-    return cells, tuple(name if name and is_symbol(name) else "-" for name in names)
+    return cells, tuple(names)

@@ -137,6 +137,7 @@ class Table:
     names: Names = field(default_factory=Names)
     newest: int = 0
     row: int = 0
+    texts: tuple[str, ...] = ()
 
     def rows(self, arrays: Arrays, count: int, bad: Bad | None = None, numbers: Sequence[int] | None = None) -> RawRows:
         """The rows of the next piece: its columns by their names in the table. Rows that are none are refused.
@@ -150,6 +151,7 @@ class Table:
         columns = {column: cells.values for column, cells in noted(bad, self._cells(arrays, count))}
         self._near(columns["time"], bad)
         if not bad:
+            columns["symbol"] = self._numbered(columns["symbol"])
             return RawRows(columns, self.names.names, shape.source, lambda row: (shape.source, numbers[row]))
         keep = np.ones(count, np.bool_)
         keep[list(bad)] = False
@@ -159,6 +161,7 @@ class Table:
             for place, (row, (column, value, reason)) in enumerate(sorted(bad.items()))
         ]
         kept = {name: column[keep] for name, column in columns.items()}
+        kept["symbol"] = self._numbered(kept["symbol"])
         return RawRows(kept, self.names.names, shape.source, lambda row: (shape.source, numbers[at[row]]), refused)
 
     def _cells(self, arrays: Arrays, count: int) -> Iterator[tuple[str, Cells]]:
@@ -188,12 +191,18 @@ class Table:
 
     def _symbols(self, array: Any, kind: NDArray[Any], count: int) -> Cells:
         if array is None:
-            names: tuple[str, ...] = (str(self.shape.symbol),)
-            cells = Cells(np.ones(count, np.int32))
+            cells, self.texts = Cells(np.ones(count, np.int32)), (str(self.shape.symbol),)
         else:
-            cells, names = symbols(array, kind != Kind.HEARTBEAT)
-        cells.values = self.names.codes(0, names)[cells.values]
+            cells, self.texts = symbols(array, kind != Kind.HEARTBEAT)
         return cells
+
+    def _numbered(self, places: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The number of each row's symbol, issued in the order of the rows that are left; a refused row issues none."""
+        occurs = pc.unique(pa.array(places)).to_numpy()
+        occurs = occurs[occurs > 0]
+        table = np.zeros(len(self.texts) + 1, np.int32)
+        table[occurs] = self.names.codes(0, tuple(self.texts[place - 1] for place in occurs.tolist()))[1:]
+        return table[places]
 
     def _near(self, time: NDArray[np.int64], bad: Bad) -> None:
         """Refuse what is ten years after the row before it: it would make every row after it late."""

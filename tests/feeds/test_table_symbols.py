@@ -1,0 +1,60 @@
+"""Symbols of tables: only a row that is kept issues a number, in the order of the rows, as in a CSV file."""
+
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+from csv_files import START_NS
+
+from feeds.arrow_files import arrow, parquet
+from pipeline.checks import tape_of
+from pipeline.errors import InputError, RxtapeError
+from pipeline.ingest import Ingest
+from pipeline.symbols import SymbolTable
+
+
+def symbols_of(feed) -> tuple[list[str], list[int], int]:
+    """The symbols that a run gives codes to, the codes of its rows, and how many rows were refused."""
+    table, bad = SymbolTable(), []
+    gate = Ingest(table, on_bad=bad.append)
+    codes = [code for raw in feed.rows() for batch in gate.accept(raw) for code in batch.symbol.tolist()]
+    return list(table), codes, len(bad)
+
+
+def written(folder, symbols, prices) -> pa.Table:
+    path = folder / "ticks.parquet"
+    times = [START_NS + row for row in range(len(symbols))]
+    pq.write_table(pa.table({"time": times, "symbol": symbols, "price": prices}), path)
+    return path
+
+
+@pytest.mark.parametrize("nothing", [None, "", " A", "A\nB", "x" * 300])
+def test_what_is_no_symbol_gets_no_code(tmp_path, nothing):
+    path = written(tmp_path, [nothing, "B", nothing, "A"], [1.0, 2.0, 3.0, 4.0])
+    assert symbols_of(parquet(path)) == (["B", "A"], [1, 2], 2)
+
+
+def test_the_symbol_of_a_refused_row_gets_no_code(tmp_path):
+    path = written(tmp_path, ["GONE", "B", "A", "B"], [None, 2.0, 3.0, 4.0])
+    assert symbols_of(parquet(path)) == (["B", "A"], [1, 2, 1], 1)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_heartbeat_without_a_symbol_gives_none_a_code(tmp_path, nothing):
+    ticks = tape_of(price=[1.0, 2.0, 3.0])
+    table = pa.table({"time": ticks.time, "symbol": ["A", nothing, "B"], "kind": [0, 3, 0], "price": [1.0, None, 3.0]})
+    pq.write_table(table, tmp_path / "ticks.parquet")
+    assert symbols_of(parquet(tmp_path / "ticks.parquet")) == (["A", "B"], [1, 0, 2], 0)
+
+
+def test_fault_41_a_column_whose_name_is_no_text_is_bad_input(tmp_path):
+    path = tmp_path / "ticks.feather"
+    table = pa.table({"time": [START_NS], "symbol": ["A"], "price": [1.0], "funding": [0.5]})
+    pyarrow.feather.write_feather(table, path, compression="uncompressed")
+    whole = path.read_bytes()
+    assert whole.count(b"funding") >= 1
+    path.write_bytes(whole.replace(b"funding", b"fund\xe9ng"))
+    with pytest.raises(RxtapeError) as caught:
+        list(arrow(path).rows())
+    assert isinstance(caught.value, InputError)
+    assert str(caught.value).startswith(f"{path}: the file is damaged")
