@@ -181,8 +181,9 @@ class Table:
     def _further(self, column: str, array: Any, trade: NDArray[np.bool_]) -> Cells:
         if column == "side":
             return sides(array, self.shape.reading.sides)
+        if column in MOMENTS and pa.types.is_timestamp(array.type):
+            return moments(array, trade)
         if column == "trade_id" or column in MOMENTS:
-            array = array.cast(pa.timestamp("ns", array.type.tz)).cast(pa.int64()) if pa.types.is_timestamp(array.type) else array
             return whole_numbers(array, trade)
         cells = numbers(array, self.shape.reading.price_scale if column in PRICES else 1.0)
         if self.shape.reading.zero_is_absent and column in ("bid", "ask"):
@@ -245,6 +246,16 @@ def kinds_by_price(price: Cells | None, count: int, has_quotes: bool) -> Cells:
     absent = np.isnan(price.values)
     absent[list(price.bad)] = False
     return Cells(np.where(absent, np.int8(Kind.QUOTE), np.int8(Kind.TRADE)))
+
+
+def moments(array: Any, needed: NDArray[np.bool_]) -> Cells:
+    """ns UTC of timestamps, 0 where there is none; it is bad where it is needed, and where it is not between 2000 and 2100."""
+    cells = times(array, Times("iso"))
+    absent = array.is_null().to_numpy(zero_copy_only=False).astype(np.bool_)
+    cells.values = np.where(absent, 0, cells.values)
+    for row in np.flatnonzero(absent & ~needed).tolist():
+        del cells.bad[row]
+    return cells
 
 
 def with_all(cells: Cells, trade: NDArray[np.bool_]) -> Cells:

@@ -1,4 +1,4 @@
-"""Symbols of tables: only a row that is kept issues a number, in the order of the rows, as in a CSV file."""
+"""Rows of tables: only one that is kept gives its symbol a number, as in a CSV file; no time of any column can overflow."""
 
 import pyarrow as pa
 import pyarrow.feather
@@ -58,3 +58,12 @@ def test_fault_41_a_column_whose_name_is_no_text_is_bad_input(tmp_path):
         list(arrow(path).rows())
     assert isinstance(caught.value, InputError)
     assert str(caught.value).startswith(f"{path}: the file is damaged")
+
+
+def test_fault_41_a_further_time_beyond_64_bits_of_ns_is_a_bad_row(tmp_path):
+    path, seen = tmp_path / "ticks.parquet", pa.array([START_NS // 1000, 1 << 61, None], pa.timestamp("us"))
+    columns = {"time": [START_NS] * 3, "symbol": ["A"] * 3, "price": [1.0, 2.0, None], "bid": [None, None, 1.0]}
+    pq.write_table(pa.table({**columns, "event_time": seen}), path)
+    raw = next(parquet(path).rows())
+    assert raw.columns["event_time"].tolist() == [START_NS, 0]
+    assert [(bad.line, bad.column, bad.reason) for _, bad in raw.refused] == [(2, "event_time", "is no time between 2000 and 2100")]
