@@ -19,7 +19,7 @@ Text = Annotated[NDArray[np.uint8], types.Array(types.uint8, 1, "C", readonly=Tr
 SKIPPED, INTEGER, NUMBER, NAME = 0, 1, 2, 3
 INTEGERS, NAMES = ("time", "trade_id"), ("symbol", "side")
 POWERS = 10.0 ** np.arange(16)
-MOST_NAMES, TABLE = 1024, 4096
+MOST_NAMES, TABLE = 4096, 16_384
 
 
 @kernel
