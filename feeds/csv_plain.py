@@ -31,8 +31,7 @@ def read_cells(
     last, size = kinds.shape[0] - 1, text.shape[0]
     while at < size:
         for column in range(last + 1):
-            kind, slot, start = kinds[column], slots[column], at
-            value = mark = point = negative = 0
+            kind, slot, start, value, mark, point, negative = kinds[column], slots[column], at, 0, 0, 0, 0
             if kind in (NAME, SKIPPED):
                 while text[at] != delimiter and text[at] != 10 and text[at] != 13:
                     if text[at] == 34:
