@@ -1,5 +1,6 @@
-"""A block of CSV as columns, by Arrow. Whatever is not plainly right is left to the reader of single rows."""
+"""A block of CSV as columns, by a kernel or by Arrow. Whatever is not plainly right is left to the reader of single rows."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,47 +10,88 @@ import pyarrow.csv as arrow
 from numpy.typing import NDArray
 
 from feeds.csv_cells import FARTHEST_NS, SCALED, Layout
+from feeds.csv_plain import Cells, plain_cells
 from pipeline.symbols import is_symbol
 from pipeline.ticks import Kind
 
-__all__ = ["Columns", "fast_columns"]
+__all__ = ["Columns", "Parsed", "fast_columns"]
 
 Columns = dict[str, NDArray[Any]]
+Parsed = tuple[Columns, tuple[str, ...]]
 TEXT = pa.dictionary(pa.int32(), pa.string())
 TYPES = {"symbol": TEXT, "side": TEXT, "trade_id": pa.int64()}
 
 
-def fast_columns(block: bytes, layout: Layout) -> tuple[Columns, tuple[str, ...]] | None:
-    """The columns of a block and its symbols; None where a row may be wrong, blank, or none of one line."""
+def fast_columns(block: bytes, layout: Layout) -> tuple[int, Parsed | None]:
+    """How many lines a block has, and its columns and symbols; None where a row may be wrong, blank, or none of one line."""
+    lines = block.count(b"\n")
+    rows = lines + (not block.endswith(b"\n"))
+    if not block.isascii() and not is_utf8(block):
+        return lines, None
+    cells = plain_cells(block, rows, layout) or arrow_cells(block, rows, layout)
+    return lines, None if cells is None else columns_of(*cells, layout)
+
+
+def is_utf8(block: bytes) -> bool:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def columns_of(cells: Columns, texts: dict[str, list[str]], layout: Layout) -> Parsed | None:
+    """What the cells of a block mean; None where one may mean nothing."""
+    time = layout.times.of_integers(cells.pop("time")) if layout.times.are_integers else cells.pop("time")
+    if time is None or int(time.max()) - int(time[0]) > FARTHEST_NS:
+        return None
+    columns: Columns = {"time": time}
+    names: tuple[str, ...]
+    if layout.symbol is not None:
+        columns["symbol"], names = np.ones(len(time), np.int32), (layout.symbol,)
+    else:
+        columns["symbol"], names = cells.pop("symbol"), tuple(texts["symbol"])
+        if not all(map(is_symbol, names)):
+            return None
+    for column, values in cells.items():
+        found: NDArray[Any] | None = sides(values, texts["side"], layout) if column == "side" else values
+        if found is None or not (found.dtype.kind != "f" or finite_or_absent(found)):
+            return None
+        columns[column] = found / layout.price_scale if column in SCALED and layout.price_scale != 1.0 else found
+    return (columns, names) if complete(columns, layout) else None
+
+
+def arrow_cells(block: bytes, rows: int, layout: Layout) -> Cells | None:
+    """The cells of a block as Arrow reads them: numbers nan where they are absent, texts as 1-based codes."""
     if hexadecimal(block, layout):
         return None
     try:
         table = table_of(block, layout)
-        if table is None or table.num_rows != block.count(b"\n") + (not block.endswith(b"\n")):
+        if table is None or table.num_rows != rows:
             return None
         arrays = {column: array_of(table, column, places, layout) for column, places in layout.places.items()}
     except pa.ArrowInvalid:
         return None
-    time = layout.times.column(arrays.pop("time"))
-    if time is None or int(time.max()) - int(time[0]) > FARTHEST_NS:
-        return None
-    if "trade_id" in arrays and arrays["trade_id"].null_count:
-        return None
-    columns: Columns = {"time": time}
-    if layout.symbol is not None:
-        columns["symbol"], names = np.ones(len(time), np.int32), (layout.symbol,)
-    else:
-        symbols = arrays.pop("symbol")
-        names = tuple(symbols.dictionary.to_pylist())
-        columns["symbol"] = symbols.indices.to_numpy() + np.int32(1)
-        if not all(map(is_symbol, names)):
-            return None
+    cells: Columns = {}
+    texts: dict[str, list[str]] = {}
     for column, array in arrays.items():
-        found = sides(array, layout) if column == "side" else numbers(array)
-        if found is None:
-            return None
-        columns[column] = found / layout.price_scale if column in SCALED and layout.price_scale != 1.0 else found
-    return (columns, names) if complete(columns, layout) else None
+        if column == "time" and not layout.times.are_integers:
+            time = layout.times.column(array)
+            if time is None:
+                return None
+            cells[column] = time
+        elif pa.types.is_dictionary(array.type):
+            cells[column], texts[column] = array.indices.to_numpy() + np.int32(1), array.dictionary.to_pylist()
+        elif pa.types.is_integer(array.type):
+            if array.null_count:
+                return None
+            cells[column] = array.to_numpy()
+        else:
+            values = array.to_numpy(zero_copy_only=False)
+            if int(np.isnan(values).sum()) != array.null_count:
+                return None
+            cells[column] = values
+    return cells, texts
 
 
 def hexadecimal(block: bytes, layout: Layout) -> bool:
@@ -99,17 +141,14 @@ def array_of(table: Any, column: str, places: tuple[int, ...], layout: Layout) -
     return joined if layout.times.format is not None else joined.cast(iso_type(layout))
 
 
-def sides(array: Any, layout: Layout) -> NDArray[np.int8] | None:
-    known = [layout.sides.get(text.strip(" \t").lower(), 9) for text in array.dictionary.to_pylist()]
-    return None if 9 in known else np.array(known, np.int8)[array.indices.to_numpy()]
+def sides(codes: NDArray[np.int32], texts: list[str], layout: Layout) -> NDArray[np.int8] | None:
+    known = [layout.sides.get(text.strip(" \t").lower(), 9) for text in texts]
+    return None if 9 in known else np.array([0, *known], np.int8)[codes]
 
 
-def numbers(array: Any) -> NDArray[Any] | None:
-    """A column of numbers, nan where the cell is empty; None where one is not finite."""
-    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
-    if array.type == pa.int64():
-        return values
-    return values if int(np.isfinite(values).sum()) + array.null_count == len(values) else None
+def finite_or_absent(values: NDArray[np.float64]) -> bool:
+    """Whether no value is infinite; a sum that is finite says so at once."""
+    return math.isfinite(float(values.sum())) or not bool(np.isinf(values).any())
 
 
 def complete(columns: Columns, layout: Layout) -> bool:

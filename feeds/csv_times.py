@@ -108,8 +108,18 @@ class Times:
             naive = self.format.column(array)
             return naive if naive is None else utc_column(naive, str(self.zone)) if self.zone is not None else None
         time: NDArray[np.int64] = array.view(pa.int64()).to_numpy()
-        if not self.are_integers:
-            return time if self.with_zone or self.zone is None else utc_column(time, self.zone)
+        if self.are_integers:
+            return self._of_integers(time)
+        return time if self.with_zone or self.zone is None else utc_column(time, self.zone)
+
+    def of_integers(self, time: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """As `column`, for whole numbers."""
+        try:
+            return self._of_integers(time)
+        except RefusedError:
+            return None
+
+    def _of_integers(self, time: NDArray[np.int64]) -> NDArray[np.int64] | None:
         scale, first, last = UNITS[self.unit], int(time.min()), int(time.max())
         if self.day is not None:
             good = first >= 0 and last * scale < DAY

@@ -71,12 +71,9 @@ def file(
         "symbol": symbol, "delimiter": delimiter, "decimal": decimal or ".", "header": header, "names": tuple(names),
     }  # fmt: skip
     given = {name: value for name, value in wanted.items() if value != DEFAULTS[name]}
-    first, last = moment("start", start), moment("until", until)
-    if first is not None and last is not None and first >= last:
-        raise UsageError(f"there is no time from {start!r} until {until!r}")
-    pace = speed_of(speed)
+    ends, pace = span(start, until), speed_of(speed)
     feed = merged([feed_of(path, preset, given) for path in found(paths)])
-    return paced(between(in_order(feed) if sort else feed, first, last), pace)
+    return paced(between(in_order(feed) if sort else feed, *ends), pace)
 
 
 def found(paths: StrPath | Sequence[StrPath]) -> list[Path]:
@@ -129,6 +126,14 @@ def looks_like_text(path: Path) -> bool:
     with path.open("rb") as opened:
         piece = opened.read(LOOKED_AT)
     return b"\0" not in piece or piece.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+def span(start: str | int | None, until: str | int | None) -> tuple[int | None, int | None]:
+    """The ends of the span that is wanted, in ns UTC."""
+    first, last = moment("start", start), moment("until", until)
+    if first is not None and last is not None and first >= last:
+        raise UsageError(f"there is no time from {start!r} until {until!r}")
+    return first, last
 
 
 def moment(name: str, time: str | int | None) -> int | None:

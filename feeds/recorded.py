@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from feeds.csv_cells import FARTHEST_NS, Layout, Reader
-from feeds.csv_fast import Columns, fast_columns
+from feeds.csv_fast import Parsed, fast_columns
 from feeds.csv_layout import layout_of
+from feeds.csv_plain import warm_up
 from feeds.reading import Reading
 from feeds.text_blocks import BLOCK_BYTES, BOM, line_blocks
 from pipeline.errors import BadRow, InputError
@@ -22,7 +23,6 @@ from pipeline.ticks import COLUMN_TYPES
 
 __all__ = ["csv", "demo"]
 
-Parsed = tuple[Columns, tuple[str, ...]]
 AT_ONCE = 2
 INTEGER_COLUMN = np.dtype("i8")
 
@@ -110,50 +110,51 @@ class RecordedCsv:
 
     def rows(self) -> Iterator[RawRows]:
         """The rows of the file a block at a time; the next blocks are read and parsed on other threads meanwhile."""
-        newest = 0
-        for line, block, parsed in self._parsed():
+        warm_up()
+        newest, line = 0, self.layout.header_line + 1
+        for block, lines, parsed in self._parsed():
             rows = rows_of(block, parsed, self.layout, line, newest)
+            line += lines
             if len(rows):
                 newest = max(newest, int(rows.columns["time"].max()))
             if len(rows) or rows.refused:
                 yield rows
 
-    def _parsed(self) -> Iterator[tuple[int, bytes, Parsed | None]]:
-        """The blocks in order, and what the quick reader made of each."""
-        blocks = self._numbered()
+    def _parsed(self) -> Iterator[tuple[bytes, int, Parsed | None]]:
+        """The blocks in order, the number of their lines, and what the quick reader made of each."""
+        blocks = self._blocks()
         with ThreadPoolExecutor(1, "rxtape-csv-read") as reader, ThreadPoolExecutor(AT_ONCE, "rxtape-csv-parse") as parsers:
-            underway: deque[tuple[int, bytes, Future[Parsed | None]]] = deque()
+            underway: deque[tuple[bytes, Future[tuple[int, Parsed | None]]]] = deque()
             coming, fault, ended = reader.submit(next, blocks, None), None, False
             while underway or not ended:
                 while not ended and len(underway) <= AT_ONCE:
                     try:
-                        found = coming.result()
+                        block = coming.result()
                     except InputError as error:
-                        found, fault = None, error
-                    if found is None:
+                        block, fault = None, error
+                    if block is None:
                         ended = True
                     else:
                         coming = reader.submit(next, blocks, None)
-                        underway.append((*found, parsers.submit(fast_columns, found[1], self.layout)))
+                        underway.append((block, parsers.submit(fast_columns, block, self.layout)))
                 if underway:
-                    line, block, parsed = underway.popleft()
-                    yield line, block, parsed.result()
+                    block, parsed = underway.popleft()
+                    yield block, *parsed.result()
             if fault is not None:
                 raise fault
 
-    def _numbered(self) -> Iterator[tuple[int, bytes]]:
-        """The blocks below the header, each with the number of its first line."""
+    def _blocks(self) -> Iterator[bytes]:
+        """The blocks below the header."""
         self.progress.used = 0
-        line, header = 1, self.layout.header_line
+        header, first = self.layout.header_line, True
         for text in line_blocks(self.path, self.block_bytes, self.progress.more):
-            lines = text.count(b"\n")
-            skip = min(max(header - line + 1, 0), lines)
-            block = text.split(b"\n", skip)[-1] if skip else text
-            if line + skip == 1:
-                block = block.removeprefix(BOM)
+            block = text.removeprefix(BOM) if first else text
+            first = False
+            if header:
+                skip = min(header, block.count(b"\n"))
+                block, header = block.split(b"\n", skip)[-1], header - skip
             if block:
-                yield line + skip, block
-            line += lines
+                yield block
 
 
 def rows_of(block: bytes, parsed: Parsed | None, layout: Layout, line: int, newest: int) -> RawRows:

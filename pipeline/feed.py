@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from pipeline.errors import UnknownName
 from pipeline.ingest import RawRows
 from pipeline.ticks import Ticks
 
-__all__ = ["Feed", "recorded"]
+__all__ = ["Feed", "recorded", "unread_column"]
 
 
 @runtime_checkable
@@ -55,3 +56,11 @@ def recorded(ticks: Ticks) -> Feed:
     [(2, ('SPY', 'IBM'))]
     """
     return RecordedTicks(ticks)
+
+
+def unread_column(feed: Feed, error: BaseException) -> str:
+    """What to add to an error about a column that the feed's file has and nobody has named; empty where it is about something else."""
+    name = error.name if isinstance(error, UnknownName) else ""
+    if not name or name not in getattr(feed, "read_as", {}).get("not read", "").split(", "):
+        return ""
+    return f". The file has it, and reads it when told: --columns {name}={name}, or columns={{{name!r}: {name!r}}}"

@@ -17,7 +17,7 @@ from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
-from pipeline.feed import Feed, recorded
+from pipeline.feed import Feed, recorded, unread_column
 from pipeline.flow import Signal, Tape
 from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
@@ -151,7 +151,7 @@ class Run:
             raise
         except (Exception, SystemExit) as error:
             cause = "" if isinstance(error, RxtapeError) else f"{type(error).__name__}: "
-            raise BuildError(f"strategy {name}: {cause}{error}{place_of(error)}") from error
+            raise BuildError(f"strategy {name}: {cause}{error}{unread_column(self.feed, error)}{place_of(error)}") from error
 
     def go(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
         """Run to the end of the feed, deliver everything, and close the sinks; once."""

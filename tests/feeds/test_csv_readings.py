@@ -9,12 +9,14 @@ from csv_files import START_NS, START_S, all_rows_of, dicts_of, lines, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import pipeline.operators as op
 from feeds.csv_cells import Layout
 from feeds.csv_fast import fast_columns
 from feeds.csv_time_formats import TimeFormat
 from feeds.csv_times import Times
 from feeds.recorded import RecordedCsv, csv, rows_of
-from pipeline.errors import InputError, UnknownName, UsageError
+from pipeline import Strategy, alert_when, combine_latest, run
+from pipeline.errors import BuildError, InputError, UnknownName, UsageError
 
 # The quick reader agrees with the definition wherever it accepts a block.
 
@@ -100,7 +102,8 @@ def blocks(draw):
 def test_the_fast_reader_agrees_with_the_slow_one(made):
     layout, block = made
     slow = rows_of(block, None, layout, 2, 0)
-    fast = fast_columns(block, layout)
+    lines, fast = fast_columns(block, layout)
+    assert lines == block.count(b"\n")
     if fast is None:
         return
     columns, symbols = fast
@@ -119,7 +122,7 @@ def test_the_fast_reader_reads_what_is_plain(style):
     places = {"time": tuple(range(wide)), "symbol": (wide,), "price": (wide + 1,)}
     layout = Layout("x.csv", tuple("abcd"[: wide + 2]), places, times, delimiter=";", decimal=",")
     block = "".join(f"{time.replace('~', ';')};SPY;1,5\n" for time in good[:1] * 3).encode()
-    columns, names = fast_columns(block, layout)
+    columns, names = fast_columns(block, layout)[1]
     assert names == ("SPY",)
     assert columns["price"].tolist() == [1.5] * 3
 
@@ -178,6 +181,23 @@ def test_a_column_of_ones_own(tmp_path):
     assert [str(row["funding"]) for row in all_rows_of(feed)[0]] == ["0.01", "nan"]
     assert "note" not in feed.columns
     assert len(all_rows_of(csv(path, columns={"note": "note"}))[1]) == 2
+
+
+class Expensive(Strategy):
+    """A rule on a column that no tape knows."""
+
+    def alerts(self, ticks):
+        return combine_latest(funding=ticks.pipe(op.column("funding"))).pipe(alert_when(lambda s: s.funding > 0.01))
+
+
+def test_a_strategy_that_reads_a_column_nobody_named_is_told_how(tmp_path):
+    path = written(tmp_path, f"{START_S},SPY,10,0.02", header="time,symbol,price,funding")
+    with pytest.raises(BuildError, match="The file has it, and reads it when told: --columns funding=funding"):
+        run(csv(path), Expensive())
+    assert len(run(csv(path, columns={"funding": "funding"}), Expensive()).alerts) == 1
+    with pytest.raises(BuildError) as caught:
+        run(csv(written(tmp_path, f"{START_S},SPY,10", header="time,symbol,price")), Expensive())
+    assert "The file has it" not in str(caught.value)
 
 
 @pytest.mark.parametrize("header", [True, False])

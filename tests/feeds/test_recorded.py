@@ -36,7 +36,7 @@ def test_headers_by_their_usual_names(tmp_path):
     assert rows_of(csv(path))[0] == [{"time": START_NS, "symbol": "NA", "price": 31.5, "size": 20.0, "line": 2}]
 
 
-def test_symbols_are_never_retyped(tmp_path):
+def test_fault_38_symbols_are_never_retyped(tmp_path):
     symbols = ["NA", "NAN", "NULL", "TRUE", "000001", "1E5", "INF", "null", "0x10", "=cmd()", "Ünï", "1_000"]
     found, fault = rows_of(csv(written(tmp_path, *(f"{START_NS},{symbol},1,1" for symbol in symbols))))
     assert fault is None
@@ -56,7 +56,7 @@ NO_NUMBERS = ["", "abc", "NaN", "nan", "inf", "-inf", "1e400", "1_000", "٣", "�
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
 @pytest.mark.parametrize("column", ["price", "size"])
-def test_what_is_no_number_is_refused_with_its_text(tmp_path, text, column):
+def test_fault_35_what_is_no_number_is_refused_with_its_text(tmp_path, text, column):
     cells = f"{text},1" if column == "price" else f"1,{text}"
     error = refusal(written(tmp_path, *lines(2), f"{START_NS + 9},SPY,{cells}", *lines(2, 10)))
     assert isinstance(error, BadRow)
@@ -82,7 +82,7 @@ BAD_LINES = {
 
 
 @pytest.mark.parametrize("case", BAD_LINES)
-def test_a_line_that_is_no_row(tmp_path, case):
+def test_fault_37_a_line_that_is_no_row(tmp_path, case):
     text, column, reason = BAD_LINES[case]
     path = tmp_path / "ticks.csv"
     path.write_bytes("\n".join([HEADER, *lines(3), text, *lines(3, 20), ""]).encode(errors="surrogateescape"))
@@ -94,7 +94,7 @@ def test_a_line_that_is_no_row(tmp_path, case):
     assert len(str(error)) < 300
 
 
-def test_blank_lines_bom_and_crlf_do_not_shift_the_lines(tmp_path):
+def test_fault_36_blank_lines_bom_and_crlf_do_not_shift_the_lines(tmp_path):
     path = tmp_path / "ticks.csv"
     path.write_bytes("\r\n".join(["\ufeff" + HEADER, "", lines(1)[0], " ", lines(2)[1], f"{START_NS},SPY,x,1"]).encode())
     found, error = rows_of(csv(path))
@@ -135,7 +135,7 @@ def test_the_size_of_blocks_changes_nothing(tmp_path, block_bytes, packed):
         (b"a" * (2 << 20), "longer than"),
     ],
 )
-def test_a_file_without_ticks(tmp_path, content, reason):
+def test_fault_36_a_file_without_ticks(tmp_path, content, reason):
     path = tmp_path / "ticks.csv"
     path.write_bytes(content)
     with pytest.raises(InputError, match=reason) as caught:
@@ -152,7 +152,7 @@ def test_a_path_that_is_no_file(tmp_path):
         csv(tmp_path, time_unit="sec")
 
 
-def test_a_truncated_gzip_file_gives_its_rows_and_then_says_so(tmp_path):
+def test_fault_40_a_truncated_gzip_file_gives_its_rows_and_then_says_so(tmp_path):
     path = tmp_path / "ticks.csv.gz"
     whole = gzip.compress("\n".join([HEADER, *lines(5000), ""]).encode(), mtime=0)
     for cut in (len(whole) // 2, len(whole) - 9, len(whole) - 1):
@@ -164,7 +164,7 @@ def test_a_truncated_gzip_file_gives_its_rows_and_then_says_so(tmp_path):
         assert len(found) == 5000 if cut > len(whole) // 2 else 1000 < len(found) < 4000
 
 
-def test_damaged_gzip_gives_every_row_before_the_damage(tmp_path):
+def test_fault_40_damaged_gzip_gives_every_row_before_the_damage(tmp_path):
     path = tmp_path / "ticks.csv.gz"
     text = "\n".join([HEADER, *lines(5000), ""]).encode()
     whole = bytearray(gzip.compress(text, mtime=0))
