@@ -16,6 +16,7 @@ from pipeline.feed import Feed
 from pipeline.plot import check_picture
 from pipeline.plugins import load, plugins
 from pipeline.runner import Run
+from pipeline.sinks.files import destination_of
 from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -97,7 +98,15 @@ def feed_of(values: Mapping[str, Value], example: str) -> Feed:
     files = values["feed.files"].value
     if not files:
         raise UsageError(f"no file named; write rxtape {example}")
+    for name in {plugin.name for plugin in plugins("strategy")} & set(files):
+        if not Path(name).exists():
+            raise UsageError(f"{name} is a strategy, and no file; write --strategy {name}")
     feed: Feed = load("feed", "file")(files, **feed_arguments(values))
+    known = set[str]()
+    for path in getattr(feed, "paths", ()):
+        if destination_of(path) in known:
+            raise UsageError(f"{path} is named twice, and each of its ticks would count twice; name it once")
+        known.add(destination_of(path))
     return feed
 
 

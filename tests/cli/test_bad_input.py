@@ -98,6 +98,14 @@ def test_several_files_and_globs_are_one_tape(folder):
     assert rxtape("replay", "[ab].csv", "-s", "mine.py").stdout == whole != ""
 
 
+def test_files_that_cannot_be_meant_are_refused(folder):
+    said = "ticks.csv is named twice, and each of its ticks would count twice; name it once"
+    assert problems(rxtape("replay", "ticks.csv", "ticks.csv", "-s", "mine.py")) == [said]
+    assert problems(rxtape("replay", "*.csv", "./ticks.csv", "-s", "mine.py")) == [said]
+    said = "volume_spike is a strategy, and no file; write --strategy volume_spike"
+    assert problems(rxtape("replay", "ticks.csv", "volume_spike", "-s", "mine.py")) == [said]
+
+
 def test_fault_65_what_a_file_says_cannot_command_the_terminal(folder):
     hurt = "\x1b]0;owned\x07\u202e\x9b31m"
     add(row(7, f"X{hurt}", 99), row(6, "SPY", 9))
