@@ -46,12 +46,15 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     Raises ConfigError with all that is wrong, UsageError where it is one thing, InputError where the input alone cannot be
     read; nothing has been started then, no file opened for writing.
     """
-    problems, values, feed = Problems(), config.values, None
+    problems, values, feed, refused = Problems(), config.values, None, None
     with problems.noted():
         config.checked()
     if not config.faulty("feed"):
         with problems.noted():
-            feed = readable(values, problems)
+            try:
+                feed = feed_of(values, "replay ticks.csv --strategy volume_breakout")
+            except InputError as error:
+                refused = error
     found = chosen(names, settings, config.strategies, problems)
     if not names and not config.strategies and not config.faulty("strategy"):
         with problems.noted():
@@ -59,18 +62,18 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     for choice, strategy in found:
         try_to_build(choice, strategy, feed, problems)
     sinks = values["output.sinks"].value or tuple(outputs)
-    for url in sinks:
-        with problems.noted(place_of(values["output.sinks"])):
-            known_sink(url)
-    plot, plot_symbol = values["output.plot"].value, values["output.plot_symbol"].value
-    with problems.noted(place_of(values["output.plot"])):
-        drawable(plot, plot_symbol)
+    refuse_outputs(sinks, values, problems)
     told: dict[str, Any] = {}
     with problems.noted(place_of(values["run.quarantine"])):
         told = run_options(values, feed)
+    if refused is not None and problems.errors:
+        problems.errors.append(UsageError(str(refused)))
     problems.told()
-    assert feed is not None
-    return Job(feed, [strategy for _, strategy in found], sinks, told, None if plot is None else Path(plot), plot_symbol)
+    if feed is None:
+        raise refused or AssertionError
+    plot = values["output.plot"].value
+    strategies = [strategy for _, strategy in found]
+    return Job(feed, strategies, sinks, told, None if plot is None else Path(plot), values["output.plot_symbol"].value)
 
 
 def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems: Problems) -> None:
@@ -81,16 +84,6 @@ def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems
         if feed is not None or isinstance(error.__cause__, ParameterError):
             with problems.noted(choice.place_of(error)):
                 raise
-
-
-def readable(values: Mapping[str, Value], problems: Problems) -> Feed:
-    """The feed; where its input is bad, that is told alone, or among the other problems."""
-    try:
-        return feed_of(values, "replay ticks.csv --strategy volume_breakout")
-    except InputError as error:
-        if not problems.errors:
-            raise
-        raise UsageError(str(error)) from error
 
 
 def feed_of(values: Mapping[str, Value], example: str) -> Feed:
@@ -113,6 +106,15 @@ def feed_of(values: Mapping[str, Value], example: str) -> Feed:
 def place_of(value: Value) -> str:
     """File and line of a setting, or its variable; empty for the command line."""
     return "" if value.origin in ("default", "command line") else value.origin
+
+
+def refuse_outputs(sinks: Sequence[str], values: Mapping[str, Value], problems: Problems) -> None:
+    """Note what cannot be written to, or drawn."""
+    for url in sinks:
+        with problems.noted(place_of(values["output.sinks"])):
+            known_sink(url)
+    with problems.noted(place_of(values["output.plot"])):
+        drawable(values["output.plot"].value, values["output.plot_symbol"].value)
 
 
 def known_sink(url: str) -> None:
