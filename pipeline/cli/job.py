@@ -46,15 +46,10 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     Raises ConfigError with all that is wrong, UsageError where it is one thing, InputError where the input alone cannot be
     read; nothing has been started then, no file opened for writing.
     """
-    problems, values, feed, refused = Problems(), config.values, None, None
+    problems, values = Problems(), config.values
     with problems.noted():
         config.checked()
-    if not config.faulty("feed"):
-        with problems.noted():
-            try:
-                feed = feed_of(values, "replay ticks.csv --strategy volume_breakout")
-            except InputError as error:
-                refused = error
+    feed, refused = (None, None) if config.faulty("feed") else feed_or_refusal(values, problems)
     found = chosen(names, settings, config.strategies, problems)
     if not names and not config.strategies and not config.faulty("strategy"):
         with problems.noted():
@@ -74,6 +69,17 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     plot = values["output.plot"].value
     strategies = [strategy for _, strategy in found]
     return Job(feed, strategies, sinks, told, None if plot is None else Path(plot), values["output.plot_symbol"].value)
+
+
+def feed_or_refusal(values: Mapping[str, Value], problems: Problems) -> tuple[Feed | None, InputError | None]:
+    """The feed, or why its input cannot be read; wrong usage is noted."""
+    feed = refused = None
+    with problems.noted():
+        try:
+            feed = feed_of(values, "replay ticks.csv --strategy volume_breakout")
+        except InputError as error:
+            refused = error
+    return feed, refused
 
 
 def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems: Problems) -> None:
