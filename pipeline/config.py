@@ -237,7 +237,8 @@ class TomlReader:
         near = get_close_matches(key, known, n=1)
         among = [each for each in known if each.startswith(f"{section}.")] or known
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(among)}"
-        self.problems.append(Problem(key, f"{self._place(section, key.rpartition('.')[2])}: {key} is no setting{hint}"))
+        about = near[0] if near and section == key else key
+        self.problems.append(Problem(about, f"{self._place(section, key.rpartition('.')[2])}: {key} is no setting{hint}"))
 
     def _place(self, section: str, name: str, turn: int = 0) -> str:
         """File and line of a key, as well as a look at the text can tell."""

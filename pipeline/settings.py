@@ -120,7 +120,7 @@ def zone(value: Any) -> str:
         known = {name.lower(): name for name in available_timezones()} | {
             name.rpartition("/")[2].lower(): name for name in available_timezones()
         }
-        near = get_close_matches(value.lower(), known, n=1)
+        near = get_close_matches(value.lower(), known, n=1, cutoff=0.8)
         hint = f"did you mean {known[near[0]]}?" if near else "write one such as America/New_York or UTC"
         raise ParameterError(f"there is no such time zone; {hint}") from None
     return str(value)

@@ -69,7 +69,7 @@ def facts(found: Inspection, read: Mapping[str, Any]) -> Iterator[str]:
         more = f", {len(found.symbols) - MOST_SYMBOLS:,} more" if len(found.symbols) > MOST_SYMBOLS else ""
         yield f"{'symbols':<12} {len(found.symbols):,}: {most}{more}"
         yield f"{'span':<12} {format_time(found.first)} to {format_time(found.last)} ({span(found.last - found.first)})"
-        late = f"{found.late_rows:,} rows late, by up to {found.latest_ns / SECOND:.9g} s"
+        late = f"{found.late_rows:,} row{'s' * (found.late_rows != 1)} late, by up to {found.latest_ns / SECOND:.9g} s"
         yield f"{'order':<12} {late if found.late_rows else 'in order of time'}"
     for name, value in read.items():
         yield f"{name:<12} {value if isinstance(value, str) else as_text(value)}"

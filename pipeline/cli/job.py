@@ -16,6 +16,7 @@ from pipeline.feed import Feed
 from pipeline.plot import check_picture
 from pipeline.plugins import load, plugins
 from pipeline.runner import Run
+from pipeline.sinks.files import destination_of
 from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -45,12 +46,10 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     Raises ConfigError with all that is wrong, UsageError where it is one thing, InputError where the input alone cannot be
     read; nothing has been started then, no file opened for writing.
     """
-    problems, values, feed = Problems(), config.values, None
+    problems, values = Problems(), config.values
     with problems.noted():
         config.checked()
-    if not config.faulty("feed"):
-        with problems.noted():
-            feed = readable(values, problems)
+    feed, refused = (None, None) if config.faulty("feed") else feed_or_refusal(values, problems)
     found = chosen(names, settings, config.strategies, problems)
     if not names and not config.strategies and not config.faulty("strategy"):
         with problems.noted():
@@ -58,18 +57,29 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     for choice, strategy in found:
         try_to_build(choice, strategy, feed, problems)
     sinks = values["output.sinks"].value or tuple(outputs)
-    for url in sinks:
-        with problems.noted(place_of(values["output.sinks"])):
-            known_sink(url)
-    plot, plot_symbol = values["output.plot"].value, values["output.plot_symbol"].value
-    with problems.noted(place_of(values["output.plot"])):
-        drawable(plot, plot_symbol)
+    refuse_outputs(sinks, values, problems)
     told: dict[str, Any] = {}
     with problems.noted(place_of(values["run.quarantine"])):
         told = run_options(values, feed)
+    if refused is not None and problems.errors:
+        problems.errors.append(UsageError(str(refused)))
     problems.told()
-    assert feed is not None
-    return Job(feed, [strategy for _, strategy in found], sinks, told, None if plot is None else Path(plot), plot_symbol)
+    if feed is None:
+        raise refused or AssertionError
+    plot = values["output.plot"].value
+    strategies = [strategy for _, strategy in found]
+    return Job(feed, strategies, sinks, told, None if plot is None else Path(plot), values["output.plot_symbol"].value)
+
+
+def feed_or_refusal(values: Mapping[str, Value], problems: Problems) -> tuple[Feed | None, InputError | None]:
+    """The feed, or why its input cannot be read; wrong usage is noted."""
+    feed = refused = None
+    with problems.noted():
+        try:
+            feed = feed_of(values, "replay ticks.csv --strategy volume_breakout")
+        except InputError as error:
+            refused = error
+    return feed, refused
 
 
 def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems: Problems) -> None:
@@ -82,28 +92,35 @@ def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems
                 raise
 
 
-def readable(values: Mapping[str, Value], problems: Problems) -> Feed:
-    """The feed; where its input is bad, that is told alone, or among the other problems."""
-    try:
-        return feed_of(values, "replay ticks.csv --strategy volume_breakout")
-    except InputError as error:
-        if not problems.errors:
-            raise
-        raise UsageError(str(error)) from error
-
-
 def feed_of(values: Mapping[str, Value], example: str) -> Feed:
     """The feed of the files that are named; `example` is what to write where none is."""
     files = values["feed.files"].value
     if not files:
         raise UsageError(f"no file named; write rxtape {example}")
+    for name in {plugin.name for plugin in plugins("strategy")} & set(files):
+        if not Path(name).exists():
+            raise UsageError(f"{name} is a strategy, and no file; write --strategy {name}")
     feed: Feed = load("feed", "file")(files, **feed_arguments(values))
+    known = set[str]()
+    for path in getattr(feed, "paths", ()):
+        if destination_of(path) in known:
+            raise UsageError(f"{path} is named twice, and each of its ticks would count twice; name it once")
+        known.add(destination_of(path))
     return feed
 
 
 def place_of(value: Value) -> str:
     """File and line of a setting, or its variable; empty for the command line."""
     return "" if value.origin in ("default", "command line") else value.origin
+
+
+def refuse_outputs(sinks: Sequence[str], values: Mapping[str, Value], problems: Problems) -> None:
+    """Note what cannot be written to, or drawn."""
+    for url in sinks:
+        with problems.noted(place_of(values["output.sinks"])):
+            known_sink(url)
+    with problems.noted(place_of(values["output.plot"])):
+        drawable(values["output.plot"].value, values["output.plot_symbol"].value)
 
 
 def known_sink(url: str) -> None:

@@ -139,6 +139,7 @@ ALONE = {
         "rxtape.toml:3: jump.cooldown: strategy jump: '-1s' is no length of time",
     ),
     "no TOML": ("[feed\n", "rxtape.toml:1 is no TOML"),
+    "a section with another name": ('[[strategies]]\nuse = "mine.py"', "rxtape.toml:1: strategies is no setting; did you mean strategy?"),
     "no strategy in it": ("[feed]\n", "no strategy chosen; write --strategy volume_breakout"),
 }
 

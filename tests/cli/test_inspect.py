@@ -35,7 +35,7 @@ def test_it_tells_rows_symbols_span_order_oddities_and_the_first_rows(folder):
         "rows         8: 8 trades",
         "symbols      2: SPY 5, IBM 3",
         "span         2013-10-08T08:00:00Z to 2013-10-08T08:08:00Z (8.0 minutes)",
-        "order        1 rows late, by up to 60 s",
+        "order        1 row late, by up to 60 s",
         "",
         "1 out of order",
         "    ticks.csv:9 60 s older than a row before it",
