@@ -22,15 +22,17 @@ Fact = tuple[str, str, bool]
 @click.command(short_help="Look at the installation: versions, compiled kernels, plug-ins, name clashes.")
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
-    """Look at the installation; exit code 1 if something stands in the way.
+    """Look at the installation; exit code 1 if something stands in the way. A plug-in that cannot be loaded is a warning.
 
     \b
     rxtape doctor
     """
     well = True
-    for name, value, good in (*environment(), *kernels(), *clashes(), *offered()):
+    for name, value, good in (*environment(), *kernels(), *clashes()):
         click.echo(f"{'ok  ' if good else 'BAD '} {tidy(name):<22} {tidy(value)}")
         well &= good
+    for name, value, good in offered():
+        click.echo(f"{'ok  ' if good else 'WARN'} {tidy(name):<22} {tidy(value)}")
     ctx.exit(0 if well else 1)
 
 
@@ -53,7 +55,8 @@ def kernels() -> Iterator[Fact]:
     folder = Path(cache_folder())
     yield "kernel cache", str(folder), True
     yield "compiled kernels", f"{sum(1 for _ in folder.rglob('*.nbi'))} (the others compile at their first use)", True
-    writable = os.access(folder, os.W_OK)
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())  # another version's run may have removed it
+    writable = os.access(there, os.W_OK)
     yield "cache is writable", "yes" if writable else "no: every run compiles anew", writable
 
 

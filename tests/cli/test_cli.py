@@ -246,6 +246,20 @@ def test_doctor_sees_a_folder_that_would_hide_ours(folder):
     assert "BAD  name clash: strategies" in done.stdout
 
 
+def test_doctor_is_content_with_a_kernel_cache_that_is_yet_to_be_made(folder, monkeypatch):
+    monkeypatch.setattr("pipeline.kernels.cache_folder", lambda: str(folder / "removed" / "kernels"))
+    done = rxtape("doctor")
+    assert (done.exit_code, "BAD" in done.stdout) == (0, False), done.stdout
+
+
+def test_doctor_warns_of_a_plugin_that_cannot_be_loaded_and_names_it(folder, monkeypatch):
+    monkeypatch.setattr("pipeline.plugins.Plugin.problem", lambda plugin: "the sink cannot be loaded" if plugin.name == "jsonl" else "")
+    done = rxtape("doctor")
+    warnings = [line for line in done.stdout.splitlines() if line.startswith("WARN")]
+    assert warnings == ["WARN sink jsonl             the sink cannot be loaded"]
+    assert done.exit_code == 0
+
+
 def test_doctor_names_a_missing_package(folder, monkeypatch):
     wanted = ["numpy>=2.0", "no-such-package>=1", 'tzdata>=1; sys_platform == "win32"']
     monkeypatch.setattr("pipeline.cli.doctor.requires", lambda name: wanted)
