@@ -148,7 +148,8 @@ def sides(codes: NDArray[np.int32], texts: list[str], layout: Layout) -> NDArray
 
 def finite_or_absent(values: NDArray[np.float64]) -> bool:
     """Whether no value is infinite; a sum that is finite says so at once."""
-    return math.isfinite(float(values.sum())) or not bool(np.isinf(values).any())
+    with np.errstate(over="ignore"):
+        return math.isfinite(float(values.sum())) or not bool(np.isinf(values).any())
 
 
 def complete(columns: Columns, layout: Layout) -> bool:

@@ -53,10 +53,20 @@ def layout_of(path: Path, reading: Reading) -> Layout:
         SIDES | {text.lower(): side for text, side in reading.sides.items()}, reading.zero_is_absent, number if has_header else 0,
     )  # fmt: skip
     refuse_no_ticks(path, names, layout)
-    rows = list(islice((each for each in lines_with_text(path) if each[0] > layout.header_line), FIRST_ROWS))
-    if not rows:
+    return FirstRows(path, layout, reading, first_rows(path, layout.header_line)).layout_with_times()
+
+
+def first_rows(path: Path, header_line: int) -> list[Line]:
+    """Up to `FIRST_ROWS` lines below the header; damage behind some of them is left for the reader to find."""
+    found: list[Line] = []
+    try:
+        found.extend(islice((each for each in lines_with_text(path) if each[0] > header_line), FIRST_ROWS))
+    except InputError:
+        if not found:
+            raise
+    if not found:
         raise InputError(f"{path}: the file has a header and no rows")
-    return FirstRows(path, layout, reading, rows).layout_with_times()
+    return found
 
 
 def delimiter_of(line: bytes, reading: Reading) -> str:

@@ -16,7 +16,7 @@ from pipeline.cli.options import setting_options, settle
 from pipeline.cli.tidy import tidy
 from pipeline.config import Value
 from pipeline.durations import SECOND
-from pipeline.errors import UsageError
+from pipeline.errors import InputError, UsageError
 from pipeline.feed import Feed
 from pipeline.inspection import Inspection
 from pipeline.inspection import inspect as look
@@ -56,7 +56,7 @@ def inspect(ctx: click.Context, /, files: tuple[str, ...], write: Path | None, j
             click.echo(tidy(line))
     if write is not None:
         write_settings(write, values, read, suited(feed))
-    ctx.exit(0 if found.damage is None else found.damage.exit_code)
+    ctx.exit(InputError.exit_code if found.damage is not None or found.refused else 0)
 
 
 def facts(found: Inspection, read: Mapping[str, Any]) -> Iterator[str]:

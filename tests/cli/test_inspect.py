@@ -36,6 +36,9 @@ def test_it_tells_rows_symbols_span_order_oddities_and_the_first_rows(folder):
         "symbols      2: SPY 5, IBM 3",
         "span         2013-10-08T08:00:00Z to 2013-10-08T08:08:00Z (8.0 minutes)",
         "order        1 row late, by up to 60 s",
+        "columns      time = timestamp, symbol = symbol, price = price, size = size",
+        "delimiter    ,",
+        "time_unit    ns",
         "",
         "1 out of order",
         "    ticks.csv:9 60 s older than a row before it",
@@ -105,13 +108,23 @@ def test_how_a_feed_says_it_is_read_is_shown_and_written(folder, monkeypatch):
     assert Path("rxtape.toml").read_text() == ('[feed]\nfiles = ["ticks.csv"]\ntime_unit = "ns"\ncolumns = { time = "timestamp" }\n')
 
 
-def test_a_damaged_file_is_told_as_far_as_it_goes(folder):
+def test_bad_rows_are_told_with_their_places_and_the_command_goes_on_after_them(folder):
     with Path("ticks.csv").open("a") as file:
-        file.write("tomorrow,SPY,1,1\n")
+        file.writelines(["tomorrow,SPY,1,1\n", row(9, "SPY", 14)])
     done = rxtape("inspect", "ticks.csv")
     assert done.exit_code == 3
+    assert "rows         7: 7 trades; 1 refused" in done.stdout
+    assert "1 refused\n    ticks.csv:8 column timestamp: 'tomorrow'" in done.stdout
+    assert printed_command(done) == ["replay", "ticks.csv", "--on-bad", "skip", "--strategy", "volume_breakout"]
+
+
+def test_a_damaged_file_is_told_as_far_as_it_goes(folder):
+    packed = gzip.compress(Path("ticks.csv").read_bytes())
+    Path("ticks.csv.gz").write_bytes(packed[:-6])
+    done = rxtape("inspect", "ticks.csv.gz")
+    assert done.exit_code == 3
     assert "rows         6: 6 trades" in done.stdout
-    assert "DAMAGED      ticks.csv:8 column timestamp: 'tomorrow'" in done.stdout
+    assert "DAMAGED      ticks.csv.gz: the gzip data ends in the middle" in done.stdout
 
 
 def test_nothing_to_look_at_is_wrong_usage(folder):
