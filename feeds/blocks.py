@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadRow
-from pipeline.feed import Feed
+from pipeline.feed import Feed, further_of
 from pipeline.ingest import Place, RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
@@ -36,6 +36,11 @@ class Around:
     def columns(self) -> frozenset[str]:
         """The columns that any of them has."""
         return frozenset().union(*(feed.columns for feed in self.feeds))
+
+    @property
+    def further(self) -> frozenset[str]:
+        """The columns that any of them reads on request."""
+        return frozenset().union(*map(further_of, self.feeds))
 
     @property
     def paths(self) -> list[Any]:

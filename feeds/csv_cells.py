@@ -12,7 +12,7 @@ from typing import Any
 from feeds.csv_times import INTEGER, NUMBER, RefusedError, Times
 from pipeline.errors import BadRow
 from pipeline.symbols import is_symbol
-from pipeline.ticks import Kind
+from pipeline.ticks import COLUMN_TYPES, Kind
 
 __all__ = ["FARTHEST_NS", "SCALED", "SIDES", "Layout", "Reader", "cells_of"]
 
@@ -45,6 +45,13 @@ class Layout:
     def mixed(self) -> bool:
         """Whether trades and quotes can stand in one file; a row without a price is then a quote."""
         return "price" in self.places and not self.places.keys().isdisjoint(("bid", "ask"))
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """The columns of the file that are not read, and have a name of their own that a strategy can write."""
+        read = {place for places in self.places.values() for place in places}
+        free = [name for name in self.names if name.isidentifier() and self.names.count(name) == 1 and name not in COLUMN_TYPES]
+        return {name: place for name in free if (place := self.names.index(name)) not in read and name not in self.places}
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """Several feeds as one, in order of time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from feeds.blocks import Around, Names, rearranged
 from pipeline.errors import InputError
-from pipeline.feed import Feed
+from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
 from pipeline.row_checks import YEAR_2000
 
@@ -66,6 +66,10 @@ class Merged(Around):
     """Several feeds as one."""
 
     feeds: tuple[Feed, ...]
+
+    def also(self, names: Set[str]) -> Feed:
+        """The feed with further columns."""
+        return Merged(tuple(reading_further(feed, names) for feed in self.feeds))
 
     def rows(self) -> Iterator[RawRows]:
         """Blocks in order of time; a feed that fails ends them, after all rows up to its last."""

@@ -1,9 +1,9 @@
 """Recorded ticks: CSV files of any kind, packed or not."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ def csv(path: str | Path, **reading: Any) -> Feed:
     and trade_id. `reading` says what is otherwise: any of the fields of `feeds.reading.Reading`. Symbols stay text; a file
     without a column of them has one, that of its name. Times are whole numbers of the unit in which the first row lies
     between 2000 and 2100, or ISO 8601 text with a zone. In a file of trades and quotes a row without a price is a quote.
-    A trade_id is kept where that of the first row is an integer. Other columns are read where `columns` names them.
+    A trade_id is kept where that of the first row is an integer. Other columns are read where a strategy asks for
+    them, as in `column("funding")`, or `columns` names them.
     Blank lines are passed over. Rows that cannot be read come as `refused`, each with its line, column and reason.
 
     Raises UsageError for a path that is no file, InputError for a file without ticks, BadRow where none of the first rows
@@ -87,6 +88,16 @@ class RecordedCsv:
         return frozenset({"seq", "kind", *self.layout.columns})
 
     @property
+    def further(self) -> frozenset[str]:
+        """The columns of the file that are read, as numbers, where somebody asks for them."""
+        return frozenset(self.layout.unread)
+
+    def also(self, names: Set[str]) -> Feed:
+        """The feed with further columns."""
+        unread = self.layout.unread
+        return replace(self, layout=replace(self.layout, places=self.layout.places | {name: (unread[name],) for name in sorted(names)}))
+
+    @property
     def paths(self) -> list[Path]:
         """The one file."""
         return [self.path]
@@ -99,14 +110,12 @@ class RecordedCsv:
 
     @property
     def read_as(self) -> dict[str, Any]:
-        """The settings that say how it is read, given or seen: columns, delimiter, unit of times; and the columns that are not read."""
-        layout = self.layout
+        """The settings by which it is read, given or seen: columns, delimiter, unit of times; and the others, read on request."""
+        layout, unread = self.layout, self.layout.unread
         columns = {column: "+".join(layout.names[place] for place in places) for column, places in layout.places.items()}
         found: dict[str, Any] = {"columns": columns, "delimiter": {"\t": "tab"}.get(layout.delimiter, layout.delimiter)}
         found |= {"time_unit": layout.times.unit} if layout.times.are_integers else {}
-        read = {place for places in layout.places.values() for place in places}
-        rest = [name for place, name in enumerate(layout.names) if place not in read and name != "-"]
-        return found | ({"not read": ", ".join(rest)} if rest else {})
+        return found | ({"others": ", ".join(unread)} if unread else {})
 
     def rows(self) -> Iterator[RawRows]:
         """The rows of the file a block at a time; the next blocks are read and parsed on other threads meanwhile."""

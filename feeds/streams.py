@@ -1,15 +1,15 @@
 """Streams around a feed: put in order of time, narrowed to a span, or replayed at its own pace."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feeds.blocks import Around, Names, cut, part, rearranged
 from pipeline.errors import InputError, ParameterError
-from pipeline.feed import Feed
+from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
 from pipeline.row_checks import YEAR_2000, YEAR_2100
 
@@ -66,6 +66,10 @@ class Sorted(Around):
         """The one feed."""
         return (self.feed,)
 
+    def also(self, names: Set[str]) -> Feed:
+        """The feed with further columns."""
+        return replace(self, feed=reading_further(self.feed, names))
+
     def rows(self) -> Iterator[RawRows]:
         """Everything, sorted, in blocks; where the feed fails, what came before."""
         names, blocks, codes, fault = Names(), list[RawRows](), list[NDArray[np.int32]](), None
@@ -97,6 +101,10 @@ class Between(Around):
         """The one feed."""
         return (self.feed,)
 
+    def also(self, names: Set[str]) -> Feed:
+        """The feed with further columns."""
+        return replace(self, feed=reading_further(self.feed, names))
+
     def rows(self) -> Iterator[RawRows]:
         """Blocks without the rows outside."""
         names = Names()
@@ -125,6 +133,10 @@ class Paced(Around):
     def feeds(self) -> Sequence[Feed]:  # type: ignore[override]
         """The one feed."""
         return (self.feed,)
+
+    def also(self, names: Set[str]) -> Feed:
+        """The feed with further columns."""
+        return replace(self, feed=reading_further(self.feed, names))
 
     def rows(self) -> Iterator[RawRows]:
         """Blocks of the rows that are due."""

@@ -1,21 +1,22 @@
 """A feed: where rows come from, and a recorded tape as one."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from pipeline.errors import UnknownName
 from pipeline.ingest import RawRows
 from pipeline.ticks import Ticks
 
-__all__ = ["Feed", "recorded", "unread_column"]
+__all__ = ["Feed", "further_of", "reading_further", "recorded"]
 
 
 @runtime_checkable
 class Feed(Protocol):
     """Anything with rows to give.
 
-    `rows` raises InputError where the input is bad, after it has given the rows before that place.
+    `rows` raises InputError where the input is bad, after it has given the rows before that place. A feed to which every
+    column is a cost may also have `further`, the names of columns it would read, and `also(names)`, the feed that does.
     """
 
     @property
@@ -58,9 +59,13 @@ def recorded(ticks: Ticks) -> Feed:
     return RecordedTicks(ticks)
 
 
-def unread_column(feed: Feed, error: BaseException) -> str:
-    """What to add to an error about a column that the feed's file has and nobody has named; empty where it is about something else."""
-    name = error.name if isinstance(error, UnknownName) else ""
-    if not name or name not in getattr(feed, "read_as", {}).get("not read", "").split(", "):
-        return ""
-    return f". The file has it, and reads it when told: --columns {name}={name}, or columns={{{name!r}: {name!r}}}"
+def reading_further(feed: Feed, names: AbstractSet[str]) -> Feed:
+    """The feed that also gives those columns, of those it has beyond its own."""
+    wanted = names & further_of(feed)
+    return feed.also(wanted) if wanted else feed  # type: ignore[attr-defined]
+
+
+def further_of(feed: Feed) -> frozenset[str]:
+    """The columns that a feed reads only where somebody asks for them."""
+    found: frozenset[str] = getattr(feed, "further", frozenset())
+    return found

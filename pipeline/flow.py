@@ -69,11 +69,23 @@ class Tape(Stream[Ticks]):
         """The kind of row that brings these columns."""
         return Kind.QUOTE if not QUOTE_COLUMNS.isdisjoint(reads) or "price" not in self.columns else Kind.TRADE
 
+    def has(self, name: str) -> bool:
+        """Whether there is a column of that name; one that the feed reads on request is read from now on."""
+        if name in self.further:
+            self.graph.claimed.add(name)
+            self.columns |= {name}
+        return name in self.columns
+
+    @property
+    def further(self) -> frozenset[str]:
+        """The columns that would be there if somebody asked."""
+        return frozenset() if self.derived else self.graph.further
+
     def through(self, operator: Operator) -> "Signal":
         """The signal of an operator at work on this tape; equal operators share one stage."""
         reads = operator.reads
         for name in reads:
-            if name not in self.columns:
+            if not self.has(name):
                 raise self._without(name, operator)
         trades, first, rest = self.derived or self.kind_of(reads) is Kind.TRADE, reads[0], reads[1:]
 
@@ -106,14 +118,15 @@ class Tape(Stream[Ticks]):
     def derive(self, derivation: Derivation) -> "Tape":
         """A tape of rows of its own."""
         for name in derivation.reads:
-            if name not in self.columns:
+            if not self.has(name):
                 raise self._without(name, derivation)
         trades = self.derived or self.kind_of(()) is Kind.TRADE
         return derive(self, derivation, lambda: (self.item, self.item.trades if trades else self.item.quotes), 1 if self.derived else 0)
 
     def where(self, condition: Callable[[Any], Any]) -> "Tape":
         """The same rows, of which only those count that meet the condition; see `where`."""
-        check_condition(condition, self.columns, ())
+        for name in check_condition(condition, self.columns | self.further, ()):
+            self.has(name)
         owner = self.owner or self.graph.owner
 
         def filtered() -> Ticks:
@@ -194,7 +207,8 @@ class Signal(Stream[Values], Arithmetic):
 
     def where(self, condition: Callable[[Any], Any]) -> "Signal":
         """The same signal, fresh only where the condition holds; it sees `s.value` and the row's own columns."""
-        check_condition(condition, self.tape.columns, ("value",))
+        for name in check_condition(condition, self.tape.columns | self.tape.further, ("value",)):
+            self.tape.has(name)
         self.fill()
 
         def filtered() -> Values:

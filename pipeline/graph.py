@@ -53,12 +53,17 @@ class GraphSnapshot:
 
 @dataclass
 class Graph:
-    """What the streams of one run share."""
+    """What the streams of one run share.
+
+    `further` are columns that the feed reads only where somebody asks for them; `claimed` are those that somebody did.
+    """
 
     symbols: SymbolTable
     on_fault: Callable[[Fault], None] = lambda fault: None
     owner: str | None = None
     working: str | None = None
+    further: frozenset[str] = frozenset()
+    claimed: set[str] = field(default_factory=set)
     faults: dict[str, Fault] = field(default_factory=dict)
     stages: dict[str, Stateful] = field(default_factory=dict)
     identities: dict[str, str] = field(default_factory=dict)

@@ -85,6 +85,8 @@ class AlertStream(Stream[list[Alert]]):
         self.hold, self.cooldown, self.severity, self.message = hold, cooldown, severity, message
         self.logical = {label for label, signal in source.signals.items() if signal.logical}
         used, told = self._check(), self._in_message()
+        for column in used | told:
+            source.tape.has(column)
         self.used = sorted(used - {"time", "seq", "symbol", "kind", "side"})
         self.tells_time = "time" in told
         shown = (*source.signals, *sorted((used | told) - set(source.signals) - {"symbol", "time", "strategy"}))
@@ -100,12 +102,14 @@ class AlertStream(Stream[list[Alert]]):
             super().emit(item)
 
     def _check(self) -> frozenset[str]:
-        columns, names = self.source.tape.columns, set(self.source.signals) - self.logical
+        tape = self.source.tape
+        columns, names = tape.columns | tape.further, set(self.source.signals) - self.logical
         used = check_condition(self.condition, columns, names, self.logical)
         return used | check_condition(self.clear, columns, names, self.logical) if self.clear else used
 
     def _in_message(self) -> set[str]:
-        known = {*self.source.signals, *self.source.tape.columns, "symbol", "time", "strategy"}
+        tape = self.source.tape
+        known = {*self.source.signals, *tape.columns, *tape.further, "symbol", "time", "strategy"}
         try:
             names = {field for _, field, _, _ in Formatter().parse(self.message) if field is not None}
             for name in sorted(names - known):

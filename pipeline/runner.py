@@ -17,7 +17,7 @@ from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
-from pipeline.feed import Feed, recorded, unread_column
+from pipeline.feed import Feed, further_of, reading_further, recorded
 from pipeline.flow import Signal, Tape
 from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
@@ -120,6 +120,7 @@ class Run:
         self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped, self._left_out if on_bad == "skip" else None)
         self._check_first = check_first
         columns = self.feed.columns | {"event_time"} if late == "clamp" else self.feed.columns
+        self.graph.further = further_of(self.feed) - columns
         self.tape = Tape(self.graph, "tape", frozenset(columns))
         self.collector = Collector(self.graph)
         for strategy in strategies:
@@ -151,11 +152,12 @@ class Run:
             raise
         except (Exception, SystemExit) as error:
             cause = "" if isinstance(error, RxtapeError) else f"{type(error).__name__}: "
-            raise BuildError(f"strategy {name}: {cause}{error}{unread_column(self.feed, error)}{place_of(error)}") from error
+            raise BuildError(f"strategy {name}: {cause}{error}{place_of(error)}") from error
 
     def go(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
         """Run to the end of the feed, deliver everything, and close the sinks; once."""
         report = self.report
+        self.feed = reading_further(self.feed, self.graph.claimed)
         began = perf_counter()
         with stop_between_batches(self._batches):
             self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied())

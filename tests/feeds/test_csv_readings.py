@@ -14,8 +14,10 @@ from feeds.csv_cells import Layout
 from feeds.csv_fast import fast_columns
 from feeds.csv_time_formats import TimeFormat
 from feeds.csv_times import Times
+from feeds.merging import merged
 from feeds.recorded import RecordedCsv, csv, rows_of
-from pipeline import Strategy, alert_when, combine_latest, run
+from feeds.streams import between, in_order, paced
+from pipeline import Strategy, alert_when, combine_latest, frame, run
 from pipeline.errors import BuildError, InputError, UnknownName, UsageError
 
 # The quick reader agrees with the definition wherever it accepts a block.
@@ -187,17 +189,36 @@ class Expensive(Strategy):
     """A rule on a column that no tape knows."""
 
     def alerts(self, ticks):
-        return combine_latest(funding=ticks.pipe(op.column("funding"))).pipe(alert_when(lambda s: s.funding > 0.01))
+        return combine_latest(rate=ticks.pipe(op.column("funding"))).pipe(alert_when(lambda s: s.rate > 0.01, message="{funding:g}"))
 
 
-def test_a_strategy_that_reads_a_column_nobody_named_is_told_how(tmp_path):
-    path = written(tmp_path, f"{START_S},SPY,10,0.02", header="time,symbol,price,funding")
-    with pytest.raises(BuildError, match="The file has it, and reads it when told: --columns funding=funding"):
-        run(csv(path), Expensive())
-    assert len(run(csv(path, columns={"funding": "funding"}), Expensive()).alerts) == 1
-    with pytest.raises(BuildError) as caught:
+class InTheCondition(Strategy):
+    """The same column, as the row's own."""
+
+    def alerts(self, ticks):
+        return combine_latest(last=ticks.pipe(op.last())).pipe(alert_when(lambda s: s.funding > 0.01))
+
+
+class Quiet(Strategy):
+    """A rule that asks for nothing of the kind."""
+
+    def alerts(self, ticks):
+        return combine_latest(last=ticks.pipe(op.last())).pipe(alert_when(lambda s: s.last > 0, every=True))
+
+
+def test_a_column_is_read_where_a_strategy_asks_for_it(tmp_path):
+    path = written(tmp_path, f"{START_S},SPY,10,0.02,note", f"{START_S + 1},SPY,10,high,x", header="time,symbol,price,funding,text")
+    assert len(run(csv(path), Quiet()).alerts) == 2
+    report = run(csv(path), Expensive())
+    assert [alert.message for alert in report.alerts] == ["0.02"]
+    assert "column funding: 'high' is not a number" in str(report.incomplete)
+    shown = frame(csv(path), on_bad="skip", rate=op.column("funding"))
+    assert (shown["funding"].tolist(), shown["rate"].tolist()) == ([0.02], [0.02])
+    for strategy in (Expensive(), InTheCondition()):
+        feed = paced(between(in_order(merged([csv(path), csv(path)]))), float("inf"))
+        assert len(run(feed, strategy, on_bad="skip").alerts) == 1
+    with pytest.raises(BuildError, match="funding"):
         run(csv(written(tmp_path, f"{START_S},SPY,10", header="time,symbol,price")), Expensive())
-    assert "The file has it" not in str(caught.value)
 
 
 @pytest.mark.parametrize("header", [True, False])
