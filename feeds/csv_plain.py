@@ -11,7 +11,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from feeds.csv_cells import Layout
-from pipeline.kernels import Counts, Ints, Kernel, Matrix, Times, kernel
+from pipeline.kernels import Counts, Ints, Kernel, Matrix, Times, inline, kernel
 
 __all__ = ["plain_cells", "warm_up"]
 
@@ -19,7 +19,28 @@ Text = Annotated[NDArray[np.uint8], types.Array(types.uint8, 1, "C", readonly=Tr
 SKIPPED, INTEGER, NUMBER, NAME = 0, 1, 2, 3
 INTEGERS, NAMES = ("time", "trade_id"), ("symbol", "side")
 POWERS = 10.0 ** np.arange(16)
+ONE, NOTHING = np.uint64(1), np.uint64(0)  # a place that cannot be below 0 is not checked for it
 MOST_NAMES, TABLE = 4096, 16_384
+
+
+@inline
+def code_of(text, delimiter, start, end, mark, slot, table, places, counts):  # type: ignore[no-untyped-def]
+    """The number of a name, a new one where it is new; 0 where there are too many."""
+    place = (mark ^ mark >> 15) & (TABLE - 1)
+    while table[slot, place]:
+        known, same = np.uint64(places[slot, table[slot, place] - 1]), NOTHING
+        while same < end - start and text[known + same] == text[start + same]:
+            same += ONE
+        after = text[known + same]
+        if same == end - start and (after == delimiter or after == 10 or after == 13):
+            return table[slot, place]
+        place = (place + 1) & (TABLE - 1)
+    if counts[slot] == MOST_NAMES:
+        return 0
+    places[slot, counts[slot]] = start
+    counts[slot] += 1
+    table[slot, place] = counts[slot]
+    return counts[slot]
 
 
 @kernel
@@ -27,34 +48,43 @@ def read_cells(
     text: Text, delimiter: int, decimal: int, kinds: Times, slots: Times, integers: Counts, numbers: Matrix, codes: Counts,
     table: Counts, places: Counts, counts: Ints,
 ) -> int:  # fmt: skip
-    at = row = 0
+    row = 0
+    at = NOTHING
     last, size = kinds.shape[0] - 1, text.shape[0]
     while at < size:
         for column in range(last + 1):
-            kind, slot, start, value, mark, point, negative = kinds[column], slots[column], at, 0, 0, 0, 0
+            kind, slot, start, value, mark, point, negative = kinds[column], slots[column], at, 0, 0, NOTHING, NOTHING
+            sign = text[at]
             if kind in (NAME, SKIPPED):
-                while text[at] != delimiter and text[at] != 10 and text[at] != 13:
-                    if text[at] == 34:
+                while sign != delimiter and sign != 10 and sign != 13:
+                    if sign == 34:
                         return -1
-                    mark = (mark ^ int(text[at])) * 16777619 & 0xFFFFFFFF
-                    at += 1
+                    mark = (mark ^ int(sign)) * 16777619 & 0xFFFFFFFF
+                    at += ONE
+                    sign = text[at]
             else:
-                negative = int(text[at] == 45)
-                at += negative
-                while 48 <= text[at] <= 57:
-                    value = value * 10 + int(text[at]) - 48
-                    at += 1
-                if kind == NUMBER and text[at] == decimal:
-                    at += 1
+                if sign == 45:
+                    negative = ONE
+                    at += ONE
+                    sign = text[at]
+                while 48 <= sign <= 57:
+                    value = value * 10 + (int(sign) - 48)
+                    at += ONE
+                    sign = text[at]
+                if kind == NUMBER and sign == decimal:
+                    at += ONE
                     point = at
-                    while 48 <= text[at] <= 57:
-                        value = value * 10 + int(text[at]) - 48
-                        at += 1
-            end, digits = at, at - start - negative - (point > 0)
-            at += text[at] == 13
+                    sign = text[at]
+                    while 48 <= sign <= 57:
+                        value = value * 10 + (int(sign) - 48)
+                        at += ONE
+                        sign = text[at]
+            end, digits = at, at - start - negative - (ONE if point else NOTHING)
+            if sign == 13:
+                at += ONE
             if text[at] != (delimiter if column < last else 10) or (at > end and column < last):
                 return -1
-            at += 1
+            at += ONE
             if kind == INTEGER:
                 if not 1 <= digits <= 19 or value < 0:
                     return -1
@@ -62,25 +92,13 @@ def read_cells(
             elif kind == NUMBER:
                 if digits > 15 or (digits == 0 and end > start):
                     return -1
-                found = value / POWERS[end - point if point else 0] if digits else np.nan
+                found = value / POWERS[end - point if point else NOTHING] if digits else np.nan
                 numbers[slot, row] = -found if negative else found
             elif kind == NAME:
-                place = (mark ^ mark >> 15) & (TABLE - 1)
-                while table[slot, place]:
-                    known, same = places[slot, table[slot, place] - 1], 0
-                    while same < end - start and text[known + same] == text[start + same]:
-                        same += 1
-                    after = text[known + same]
-                    if same == end - start and (after == delimiter or after == 10 or after == 13):
-                        break
-                    place = (place + 1) & (TABLE - 1)
-                if not table[slot, place]:
-                    if counts[slot] == MOST_NAMES:
-                        return -1
-                    places[slot, counts[slot]] = start
-                    counts[slot] += 1
-                    table[slot, place] = counts[slot]
-                codes[slot, row] = table[slot, place]
+                code = code_of(text, delimiter, start, end, mark, slot, table, places, counts)
+                if code == 0:
+                    return -1
+                codes[slot, row] = code
         row += 1
     return row
 

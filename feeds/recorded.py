@@ -1,5 +1,6 @@
 """Recorded ticks: CSV files of any kind, packed or not."""
 
+import os
 from collections import deque
 from collections.abc import Iterator, Set
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,8 @@ from pipeline.ticks import COLUMN_TYPES
 
 __all__ = ["csv", "demo"]
 
-AT_ONCE = 2
+AT_ONCE = 1 if (os.cpu_count() or 1) < 3 else 2
+"""Blocks that are parsed at a time. Judging takes a core of its own: on two, a second parser is in its way."""
 INTEGER_COLUMN = np.dtype("i8")
 
 

@@ -8,7 +8,7 @@ from pipeline.errors import InputError
 
 __all__ = ["BLOCK_BYTES", "BOM", "line_blocks", "lines_with_text"]
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 19
 LONGEST_LINE = 1 << 20
 BOM = b"\xef\xbb\xbf"
 
