@@ -99,7 +99,7 @@ def test_several_files_and_globs_are_one_tape(folder):
 
 
 def test_files_that_cannot_be_meant_are_refused(folder):
-    said = "ticks.csv is named twice, and each of its ticks would count twice; name it once"
+    said = "ticks.csv is named twice, so its ticks would count twice; name it once"
     assert problems(rxtape("replay", "ticks.csv", "ticks.csv", "-s", "mine.py")) == [said]
     assert problems(rxtape("replay", "*.csv", "./ticks.csv", "-s", "mine.py")) == [said]
     said = "volume_spike is a strategy, and no file; write --strategy volume_spike"
@@ -110,10 +110,10 @@ def test_a_file_that_is_no_tape_is_bad_input_alone_and_one_problem_among_others(
     Path("other.csv").write_text("a,b\n1,2\n")
     done = rxtape("replay", "other.csv", "-s", "mine.py")
     assert done.exit_code == 3
-    assert done.stderr.startswith("rxtape: other.csv: the header has no column")
+    assert done.stderr.startswith("rxtape: other.csv: there is no column time, price")
     words, header = problems(rxtape("replay", "other.csv", "-s", "volume_brekout"))
     assert words.startswith("no strategy named 'volume_brekout'")
-    assert header.startswith("other.csv: the header has no column")
+    assert header.startswith("other.csv: there is no column time, price")
 
 
 def test_fault_65_what_a_file_says_cannot_command_the_terminal(folder):

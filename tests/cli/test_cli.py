@@ -253,10 +253,10 @@ def test_doctor_is_content_with_a_kernel_cache_that_is_yet_to_be_made(folder, mo
 
 
 def test_doctor_warns_of_a_plugin_that_cannot_be_loaded_and_names_it(folder, monkeypatch):
-    monkeypatch.setattr("pipeline.plugins.Plugin.problem", lambda plugin: "the sink cannot be loaded" if plugin.name == "jsonl" else "")
+    monkeypatch.setattr("pipeline.plugins.Plugin.problem", lambda plugin: "the sink cannot be loaded" if plugin.name == "sqlite" else "")
     done = rxtape("doctor")
     warnings = [line for line in done.stdout.splitlines() if line.startswith("WARN")]
-    assert warnings == ["WARN sink jsonl             the sink cannot be loaded"]
+    assert warnings == ["WARN sink sqlite            the sink cannot be loaded"]
     assert done.exit_code == 0
 
 
