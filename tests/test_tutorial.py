@@ -41,9 +41,6 @@ def run_in(folder: Path, command: str) -> list[str]:
     return [without_measures(line.rstrip()) for line in done.stdout.splitlines()]
 
 
-pytestmark = pytest.mark.xdist_group("tutorial")
-
-
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory) -> list[tuple[str, list[str], list[str]]]:
     """Every command of the tutorial, with the lines that it shows and the lines that came."""

@@ -66,7 +66,7 @@ def complaints(text: str) -> list[str]:
 # FAULTS 5: signals.
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SIGTERM", "SIGHUP"))])
 def test_fault_5_a_signal_in_a_batch_finishes_it_flushes_every_sink_and_tells(name, folder, tmp_path):
     number = signal.Signals[name]
     outputs = [part for scheme in READERS for part in ("-o", f"{scheme}:{tmp_path / scheme}")]

@@ -125,6 +125,7 @@ def test_new_refuses_names_that_would_hide_something(folder, name):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_check_finds_a_strategy_that_looks_ahead(folder):
     (folder / "seer.py").write_text(LOOKS_AHEAD)
     done = rxtape("strategies", "check", "seer.py")
