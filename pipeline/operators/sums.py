@@ -22,7 +22,8 @@ from pipeline.windows.slots import Slots, next_move, take_places
 __all__ = ["MovingAverage", "RollingSum", "TickCount", "TradeRate", "moving_average", "rolling_sum", "tick_count", "trade_rate", "volume"]
 
 SUM, MEAN, COUNT = 0, 1, 2
-TOTAL, ERROR, MAGNITUDE, LARGEST, COUNTED = range(5)
+TOTAL, ERROR, MAGNITUDE, LARGEST, COUNTED, PLACE = range(6)
+RING = 8
 FORGET = 2.0**20
 
 
@@ -101,29 +102,30 @@ def sums_over_time(
 
 @kernel
 def sums_over_rows(
-    symbol: Codes, fresh: Flags, x: Values1D, rows: int, place: Ints, value: Matrix, acc: Matrix, what: int, out: Floats
+    symbol: Codes, fresh: Flags, x: Values1D, rows: int, acc: Matrix, what: int, out: Floats
 ) -> None:  # fmt: skip
+    """acc[k] also holds the next place, and from RING on the last values: what a row needs lies side by side."""
     for i in range(x.shape[0]):
         k = np.uint32(symbol[i])
         total, error, count = acc[k, TOTAL], acc[k, ERROR], acc[k, COUNTED]
         if fresh[i]:
-            at = np.uint64(place[k])
-            place[k] = 0 if at + 1 == rows else at + 1
+            place = np.uint64(acc[k, PLACE])
+            acc[k, PLACE] = 0.0 if place + 1 == rows else acc[k, PLACE] + 1.0
             magnitude = acc[k, MAGNITUDE] + abs(x[i])
             if count == rows:
-                old = value[k, at]
+                old = acc[k, RING + place]
                 total, error = added(total, error, -old)
                 magnitude -= abs(old)
                 acc[k, LARGEST] = max(acc[k, LARGEST], abs(old))
             else:
                 count += 1.0
-            value[k, at] = x[i]
+            acc[k, RING + place] = x[i]
             total, error = added(total, error, x[i])
             if must_forget(acc[k, LARGEST], magnitude):
                 total = error = magnitude = acc[k, LARGEST] = 0.0
                 for j in range(rows):
-                    total, error = added(total, error, value[k, j])
-                    magnitude += abs(value[k, j])
+                    total, error = added(total, error, acc[k, RING + j])
+                    magnitude += abs(acc[k, RING + j])
             acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, COUNTED] = total, error, magnitude, count
         out[i] = told(total, error, count, what) if count == rows else np.nan
 
@@ -131,15 +133,15 @@ def sums_over_rows(
 def sums_state(bounds: Window, symbols: int) -> State:
     """The memory of sums over a window."""
     if bounds.rows:
-        return State(symbols, acc=zeros((symbols, 8)), place=zeros(symbols, "i8"), value=zeros((symbols, bounds.rows)))
-    return State(symbols, acc=zeros((symbols, 8)), parts={"slots": Slots(bounds, symbols, value=("f8", 0))})
+        return State(symbols, acc=zeros((symbols, RING + bounds.rows)))
+    return State(symbols, acc=zeros((symbols, RING)), parts={"slots": Slots(bounds, symbols, value=("f8", 0))})
 
 
 def sums(bounds: Window, state: State, batch: Input, x: NDArray[np.float64], what: int) -> NDArray[np.float64]:
     """Sum, mean or count of `x` over the window of `state`, for each row."""
     out = np.empty(len(x))
     if bounds.rows:
-        sums_over_rows(batch.symbol, batch.fresh, x, bounds.rows, state.place, state.value, state.acc, what, out)
+        sums_over_rows(batch.symbol, batch.fresh, x, bounds.rows, state.acc, what, out)
         return out
     slots, own, rest = state.slots, np.empty(len(x), np.int64), np.empty((2, len(x)))
     sums_over_time(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, kernel
-from pipeline.operators.sums import SUM, moved, sums_over_rows
+from pipeline.operators.sums import RING, SUM, moved, sums_over_rows
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.bounds import Window, bounds_of
@@ -73,12 +73,9 @@ class Vwap(Operator):
 
     def state(self, symbols: int) -> State:
         """Both sums, and the rows of the window."""
-        arrays = {"values": zeros((symbols, 8)), "volumes": zeros((symbols, 8))}
-        if not self.window.rows:
-            return State(symbols, None, {"slots": Slots(self.window, symbols, value=("f8", 0), volume=("f8", 0))}, **arrays)
-        for name in ("value", "volume"):
-            arrays |= {name: zeros((symbols, self.window.rows)), f"{name}_place": zeros(symbols, "i8")}
-        return State(symbols, None, None, **arrays)
+        shape = (symbols, RING + self.window.rows)
+        parts = None if self.window.rows else {"slots": Slots(self.window, symbols, value=("f8", 0), volume=("f8", 0))}
+        return State(symbols, None, parts, values=zeros(shape), volumes=zeros(shape))
 
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One average a row."""
@@ -87,8 +84,8 @@ class Vwap(Operator):
         if self.window.rows:
             value, volume = np.empty(len(price)), np.empty(len(price))
             rows = self.window.rows
-            sums_over_rows(batch.symbol, batch.fresh, price * size, rows, state.value_place, state.value, state.values, SUM, value)
-            sums_over_rows(batch.symbol, batch.fresh, size, rows, state.volume_place, state.volume, state.volumes, SUM, volume)
+            sums_over_rows(batch.symbol, batch.fresh, price * size, rows, state.values, SUM, value)
+            sums_over_rows(batch.symbol, batch.fresh, size, rows, state.volumes, SUM, volume)
             out.fill(np.nan)
             return np.divide(value, volume, out=out, where=volume > 0.0)
         slots, own, rest = state.slots, np.empty(len(price), np.int64), np.empty((2, len(price)))
