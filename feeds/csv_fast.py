@@ -19,6 +19,7 @@ __all__ = ["Columns", "Parsed", "fast_columns"]
 Columns = dict[str, NDArray[Any]]
 Parsed = tuple[Columns, tuple[str, ...]]
 TEXT = pa.dictionary(pa.int32(), pa.string())
+QUOTE, *BESIDE_QUOTES = b'"\n\r"'
 TYPES = {"symbol": TEXT, "side": TEXT, "trade_id": pa.int64()}
 
 
@@ -63,7 +64,7 @@ def columns_of(cells: Columns, texts: dict[str, list[str]], layout: Layout) -> P
 
 def arrow_cells(block: bytes, rows: int, layout: Layout) -> Cells | None:
     """The cells of a block as Arrow reads them: numbers nan where they are absent, texts as 1-based codes."""
-    if hexadecimal(block, layout):
+    if hexadecimal(block, layout) or not well_quoted(block, layout.delimiter):
         return None
     try:
         table = table_of(block, layout)
@@ -92,6 +93,18 @@ def arrow_cells(block: bytes, rows: int, layout: Layout) -> Cells | None:
                 return None
             cells[column] = values
     return cells, texts
+
+
+def well_quoted(block: bytes, delimiter: str) -> bool:
+    """Whether every quote begins or ends a cell, or is one of two in a row; Arrow also takes open quotes and text behind one."""
+    if b'"' not in block:
+        return True
+    text = np.frombuffer(b"\n" + block + b"\n", np.uint8)
+    quotes = np.flatnonzero(text == QUOTE)
+    if len(quotes) % 2:
+        return False
+    around = (ord(delimiter), *BESIDE_QUOTES)
+    return bool(np.isin(text[quotes[::2] - 1], around).all() and np.isin(text[quotes[1::2] + 1], around).all())
 
 
 def hexadecimal(block: bytes, layout: Layout) -> bool:

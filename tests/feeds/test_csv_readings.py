@@ -117,6 +117,19 @@ def test_the_fast_reader_agrees_with_the_slow_one(made):
         np.testing.assert_array_equal(column, slow.columns[name])
 
 
+@pytest.mark.parametrize("cell", ['"', '"1".', '1"', 'a"b"', '"a"b', '""x""', '"1"', '"a""b"', '""'])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_quote_that_is_none_is_refused_wherever_it_stands(cell, end):
+    """Arrow closes an open quote at the end of a block, and takes text behind a closed one."""
+    layout = Layout("x.csv", ("time", "price", "note"), {"time": (0,), "price": (1,)}, Times("s"), symbol="SPY")
+    block = f"{START_S},1,x\n{START_S},2,{cell}{end}".encode()
+    slow = rows_of(block, None, layout, 1, 0)
+    _, fast = fast_columns(block, layout)
+    assert bool(slow.refused) == (cell in ('"', '"1".', '"a"b', '""x""'))
+    assert (fast is None) or not slow.refused
+    assert (fast is not None) or cell not in ('"1"', '"a""b"', '""')
+
+
 @pytest.mark.parametrize("style", sorted(FORMATS))
 def test_the_fast_reader_reads_what_is_plain(style):
     times, good = FORMATS[style], GOOD[style]
