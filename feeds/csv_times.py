@@ -23,7 +23,7 @@ ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)(?:[T ]({CLOCK})(?:\.(\d{{1,9}}))?(Z|[+-]
 SECOND, MINUTE, DAY = 10**9, 60 * 10**9, 86_400 * 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OUT_OF_RANGE = "is no time between 2000 and 2100"
-ISO_WITH_ZONE = "expected ISO 8601 with a zone, such as 2013-10-08T08:00:17.034Z; other text needs --time-format"
+ISO_WITH_ZONE = "expected ISO 8601 with a zone, such as 2013-10-08T08:00:17.034Z; other text needs --time-format, as in '%Y%m%d %H:%M:%S'"
 
 
 class RefusedError(ValueError):
