@@ -54,8 +54,9 @@ class Around:
 
     @property
     def read_as(self) -> dict[str, Any]:
-        """How the first of them is read."""
-        return getattr(self.feeds[0], "read_as", {})
+        """How they are read, as far as they agree."""
+        first, *rest = [getattr(feed, "read_as", {}) for feed in self.feeds]
+        return {name: value for name, value in first.items() if all(name in other and other[name] == value for other in rest)}
 
 
 @dataclass

@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from io import FileIO
+from os import fstat
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -38,9 +39,19 @@ def pieces(path: Path, read: Read = lambda count: None) -> Iterator[bytes]:
             elif first.startswith(ZIP_MAGIC) and first[2:4] in (b"\3\4", b"\5\6"):
                 yield from sane(lambda used: zip_member(file, path, used), path, read)
             else:
-                yield from chunks(file, first, BLOCK_BYTES, read)
+                yield from plain(file, first, path, read)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def plain(file: FileIO, first: bytes, path: Path, read: Read) -> Iterator[bytes]:
+    """What is not packed; a file that loses its end meanwhile must not pass for one whose last line is short."""
+    size, seen = fstat(file.fileno()).st_size, 0
+    for piece in chunks(file, first, BLOCK_BYTES, read):
+        seen += len(piece)
+        yield piece
+    if seen < size:
+        raise InputError(f"{path}: the file became shorter while it was read; the rows before that place stand")
 
 
 def sane(unpack: Callable[[Read], Iterator[bytes]], path: Path, read: Read) -> Iterator[bytes]:

@@ -54,7 +54,8 @@ class Shape:
     @property
     def read_as(self) -> dict[str, Any]:
         """The settings under which it is read."""
-        found = {"time_unit": self.times.unit} if self.times.are_integers and self.times.day is None else {}
+        found: dict[str, Any] = {"columns": {column: "+".join(names) for column, names in self.places.items()}}
+        found |= {"time_unit": self.times.unit} if self.times.are_integers and self.times.day is None else {}
         return found | ({} if self.symbol is None else {"symbol": self.symbol})
 
     def called(self, column: str) -> str:

@@ -9,6 +9,7 @@ from pipeline.cli.completion import complete_strategy
 from pipeline.cli.job import Job, job_of
 from pipeline.cli.options import setting_options, settle
 from pipeline.cli.screen import Screen
+from pipeline.errors import UsageError
 from pipeline.interruption import NOBODY_LISTENS
 from pipeline.kernels import cache_folder
 from pipeline.plot import save_plot
@@ -56,6 +57,12 @@ def run_on_screen(job: Job, screen: Screen) -> Report:
     if report.stopped_by != NOBODY_LISTENS:
         screen.summarize(report, job.options.get("quarantine"))
     if job.plot is not None and report.ticks and not report.interrupted:
-        save_plot(report, job.plot, job.plot_symbol)
-        screen.say(f"the picture is in {job.plot}")
+        try:
+            save_plot(report, job.plot, job.plot_symbol)
+        except UsageError as error:
+            if report.exit_code == 0:
+                raise
+            screen.say(error)
+        else:
+            screen.say(f"the picture is in {job.plot}")
     return report

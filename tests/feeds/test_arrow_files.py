@@ -62,7 +62,7 @@ def test_fault_33_a_time_that_the_clock_shows_twice_is_refused(tmp_path):
 def test_the_unit_of_whole_numbers_is_told_by_the_first(tmp_path, unit, kind):
     scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
     feed = parquet(written(tmp_path, time=pa.array([None, START // SECOND * scale], pa.int64()).cast(kind)))
-    assert feed.read_as == {"time_unit": unit}
+    assert feed.read_as["time_unit"] == unit
     columns, refused, _ = tape_of(feed)
     assert (columns["time"], [(bad.line, bad.value, "is missing" in bad.reason) for _, bad in refused]) == ([START], [(1, None, True)])
 

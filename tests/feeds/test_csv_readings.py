@@ -1,5 +1,6 @@
 """CSV files written in other ways: the quick reader is the slow one, whatever the reading; and what a user may say of a file."""
 
+import os
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -351,12 +352,15 @@ def test_fault_38_symbols_are_kept_by_either_reader(tmp_path):
 
 
 def test_fault_39_a_file_that_shrinks_or_grows_while_it_is_read(tmp_path):
-    path = written(tmp_path, *lines(5000))
-    reader = RecordedCsv(path, csv(path).layout, 1000).rows()
-    first = next(reader)
-    with path.open("r+b") as file:
-        file.truncate(0)
-    assert len(first) + sum(map(len, reader)) <= 5000
+    rows = 200_000
+    path = written(tmp_path, *(f"{START_S + i},SPY,10,{100 + i}" for i in range(rows)), header="time,symbol,price,size")
+    reader = csv(path).rows()
+    sizes = next(reader).columns["size"].tolist()
+    os.truncate(path, path.stat().st_size * 9 // 10)
+    with pytest.raises(InputError, match="became shorter while it was read"):
+        sizes.extend(size for raw in reader for size in raw.columns["size"].tolist())
+    assert sizes == [100.0 + i for i in range(len(sizes))]
+    assert len(sizes) < rows
     path = written(tmp_path, *lines(10))
     feed = csv(path)
     with path.open("a") as file:
