@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from feeds.blocks import one_ahead
 from feeds.reading import Reading
-from feeds.table_rows import Shape, Table, shape_of
+from feeds.table_rows import Shape, Shaped, Table, shape_of
 from pipeline.errors import InputError, UsageError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows
@@ -96,28 +96,13 @@ Pieces = Callable[[Any, list[str]], Iterator[tuple[float, Any]]]
 
 
 @dataclass
-class ArrowFeed:
+class ArrowFeed(Shaped):
     """A file of record batches as a feed; `done` is how much of it has been read, from 0 to 1."""
 
     path: Path
     shape: Shape
     pieces: Pieces
     done: float = field(default=0.0, init=False)
-
-    @property
-    def name(self) -> str:
-        """The path as it was given."""
-        return self.shape.source
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns of the tape that this file fills."""
-        return self.shape.columns
-
-    @property
-    def read_as(self) -> dict[str, Any]:
-        """The settings under which it is read."""
-        return self.shape.read_as
 
     def rows(self) -> Iterator[RawRows]:
         """The rows of the file a piece at a time; the next piece is read on another thread meanwhile."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from feeds.reading import Reading
-from feeds.table_rows import Shape, Table, shape_of
+from feeds.table_rows import Shape, Shaped, Table, shape_of
 from pipeline.errors import InputError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows
@@ -55,27 +55,12 @@ def from_frame(frame: "pandas.DataFrame", name: str = "frame", **reading: Any) -
 
 
 @dataclass(frozen=True, eq=False)
-class FrameFeed:
+class FrameFeed(Shaped):
     """The columns of a frame as a feed."""
 
     series: dict[str, Any]
     count: int
     shape: Shape
-
-    @property
-    def name(self) -> str:
-        """The name it was given."""
-        return self.shape.source
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns of the tape that it fills."""
-        return self.shape.columns
-
-    @property
-    def read_as(self) -> dict[str, Any]:
-        """The settings under which it is read."""
-        return self.shape.read_as
 
     def rows(self) -> Iterator[RawRows]:
         """The rows in pieces that fit a cache."""

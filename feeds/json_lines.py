@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from feeds.blocks import one_ahead
 from feeds.json_cells import WHOLE, Object, array_of, object_of, reason_of, type_of
 from feeds.reading import Reading
-from feeds.table_rows import Bad, Shape, Table, shape_of
+from feeds.table_rows import Bad, Shape, Shaped, Table, shape_of
 from feeds.text_blocks import BLOCK_BYTES, line_blocks
 from pipeline.errors import BadRow, InputError, UsageError
 from pipeline.feed import Feed
@@ -87,7 +87,7 @@ def first_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 @dataclass
-class JsonFeed:
+class JsonFeed(Shaped):
     """A file of JSON lines as a feed."""
 
     path: Path
@@ -101,21 +101,6 @@ class JsonFeed:
             names = [f"k{place}" for place in range(len(keys))]
             made = msgspec.defstruct("Row", [(name, Cell, UNSET) for name in names], rename=dict(zip(names, keys, strict=True)), gc=False)
             self._decoder = msgspec.json.Decoder(made)
-
-    @property
-    def name(self) -> str:
-        """The path as it was given."""
-        return self.shape.source
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns of the tape that this file fills."""
-        return self.shape.columns
-
-    @property
-    def read_as(self) -> dict[str, Any]:
-        """The settings under which it is read."""
-        return self.shape.read_as
 
     def rows(self) -> Iterator[RawRows]:
         """The rows of the file a block at a time; the next block is read on another thread meanwhile."""

@@ -20,7 +20,7 @@ from pipeline.errors import BadRow, InputError
 from pipeline.ingest import RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["Bad", "Shape", "Table", "shape_of"]
+__all__ = ["Bad", "Shape", "Shaped", "Table", "shape_of"]
 
 PRICES = ("price", "bid", "ask")
 MOMENTS = ("received", "event_time")
@@ -61,6 +61,27 @@ class Shape:
     def called(self, column: str) -> str:
         """The name that messages give a column of the tape."""
         return "+".join(self.places.get(column, (column,)))
+
+
+class Shaped:
+    """What a feed of a table is called, gives, and is read by: what its shape says."""
+
+    shape: Shape
+
+    @property
+    def name(self) -> str:
+        """The path, or the name that was given."""
+        return self.shape.source
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the tape that it fills."""
+        return self.shape.columns
+
+    @property
+    def read_as(self) -> dict[str, Any]:
+        """The settings under which it is read."""
+        return self.shape.read_as
 
 
 def shape_of(

@@ -11,6 +11,7 @@ from recorded_tapes import RECORDED
 
 from pipeline.cli import inspect as command
 from pipeline.plugins import load
+from pipeline.strategy import Strategy
 
 
 @pytest.fixture
@@ -154,4 +155,4 @@ def test_files_of_three_venues_are_told_and_replayed(path, folder):
 
 def test_the_suggested_strategies_exist():
     for name in command.BEGIN_WITH:
-        load("strategy", name)()
+        assert isinstance(load("strategy", name)(), Strategy)
