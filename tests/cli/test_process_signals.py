@@ -164,6 +164,7 @@ def test_fault_5_a_program_that_calls_run_is_ended_by_sigterm_after_the_flush():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.slow
 def test_fault_5_a_signal_that_the_program_ignores_is_ignored(folder, tmp_path):
     before = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     run = replay(folder, "--set", f"stop={int(signal.SIGHUP)}", "-o", f"jsonl:{tmp_path / 'alerts'}", before=before)
@@ -175,7 +176,7 @@ def test_fault_5_a_signal_that_the_program_ignores_is_ignored(folder, tmp_path):
 # FAULTS 5: a reader who leaves.
 
 
-@pytest.mark.parametrize("output", ["console:", "jsonl:-", "csv:-"])
+@pytest.mark.parametrize("output", ["console:", "jsonl:-", pytest.param("csv:-", marks=pytest.mark.slow)])
 def test_fault_5_a_reader_who_leaves_ends_the_run_quietly(output, folder):
     run = replay(folder, "-o", output)
     assert run.stdout.readline()

@@ -168,7 +168,11 @@ def test_a_good_strategy_is_well(kind):
     assert checkup.cost.live_us > 0
 
 
-@pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.slow) if kind in (PlainRx, RemembersInAList) else kind for kind in BROKEN],
+    ids=lambda kind: kind.__name__,
+)
 def test_what_is_wrong_with_a_strategy_is_found(kind):
     checkup = checked(kind)
     assert not checkup.well
