@@ -1,0 +1,1 @@
+"""Live feeds: connections that are kept, what arrives on them put in one queue, and how well they are."""

@@ -1,0 +1,42 @@
+"""The port between connections and the queue: what a connection hands over, and how it is told to wait."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from feeds.venues.venue import Said, Stream
+
+__all__ = ["Arrivals", "State", "StateChange"]
+
+State = Literal["connecting", "subscribing", "live", "stale", "gap", "backoff", "stopped"]
+
+
+class StateChange(NamedTuple):
+    """A connection came into a state, why, and when by the monotonic clock (s)."""
+
+    connection: str
+    state: State
+    reason: str
+    since: float
+
+
+class Arrivals(Protocol):
+    """Where connections put what they hear. All calls are made on the one event loop that owns the graph."""
+
+    def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
+        """What a frame said, in order; `received` is the wall clock at its arrival, ns UTC. Never blocks."""
+
+    def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
+        """From here on something of these streams may be missing: the connection has ended, or a subscription was renewed."""
+
+    def refused(self, connection: str, frame: str | bytes, reason: str) -> None:
+        """A frame that could not be read."""
+
+    def changed(self, change: StateChange) -> None:
+        """A connection came into another state."""
+
+    @property
+    def full(self) -> bool:
+        """Whether a connection should stop reading for now, and await `room`."""
+
+    async def room(self) -> None:
+        """Until there is room again, or waiting would do more harm than leaving things out."""
