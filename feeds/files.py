@@ -48,7 +48,7 @@ def file(
     until: str | int | None = None,
     speed: str = "max",
 ) -> Feed:
-    """The ticks of one file or several (paths or globs), as one feed in order of time.
+    """The ticks of one file or several (paths, globs, or the folder of a recording), as one feed in order of time.
 
     The ending of a name tells the format: .csv .txt .tsv (also .gz .zst .zip), .parquet .pq, .arrow .feather .ipc, .jsonl
     .ndjson; any other file is read as CSV if it is text. `preset` names a venue (binance, tardis, lean-us, ...); the
@@ -86,12 +86,21 @@ def found(paths: StrPath | Sequence[StrPath]) -> list[Path]:
         )
         if not matches:
             raise UsageError(f"no file matches {pattern!r}")
-        files += map(Path, matches)
+        for path in map(Path, matches):
+            files += recording(path) if path.is_dir() else [path]
     if not files:
         raise UsageError("no file named")
     if twice := [path for place, path in enumerate(files) if path in files[:place]]:
         raise UsageError(f"{twice[0]} is named twice, so its ticks would count twice; name it once")
     return files
+
+
+def recording(folder: Path) -> list[Path]:
+    """The files of a tape that was recorded into a folder, in order of time."""
+    tape = sorted(folder.glob("tape-*.arrow"))
+    if not tape:
+        raise UsageError(f"{folder} is a folder without a recorded tape (tape-*.arrow); name its files: '{folder}/*.csv'")
+    return tape
 
 
 def feed_of(path: Path, preset: str | None, given: dict[str, Any]) -> Feed:

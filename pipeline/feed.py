@@ -1,14 +1,18 @@
 """A feed: where rows come from, and a recorded tape as one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from reactivex import Observable
 
 from pipeline.ingest import RawRows
 from pipeline.ticks import Ticks
 
-__all__ = ["Feed", "further_of", "reading_further", "recorded"]
+__all__ = ["Feed", "LiveFeed", "further_of", "reading_further", "recorded"]
+
+F = TypeVar("F")
 
 
 @runtime_checkable
@@ -29,6 +33,35 @@ class Feed(Protocol):
 
     def rows(self) -> Iterator[RawRows]:
         """The rows from the beginning, each time it is called."""
+
+
+@runtime_checkable
+class LiveFeed(Protocol):
+    """A feed that goes on until it is closed, on the event loop that owns the graph. `further` and `also` as for a `Feed`."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the tape it makes, known before the first row."""
+
+    @property
+    def changes(self) -> Observable[Any]:
+        """How well it is: an item whenever that changes; its text is for people."""
+
+    async def listen(self, deliver: Callable[[RawRows], None]) -> None:
+        """Deliver rows as they come, until `close`; what waits then is delivered first.
+
+        Raises UsageError or InputError where there is nothing left to listen to; whatever `deliver` raises goes through.
+        """
+
+    def close(self) -> None:
+        """Ask `listen` to come to its end."""
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What there is to say of it, as name and value, for the status line and the report."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +92,13 @@ def recorded(ticks: Ticks) -> Feed:
     return RecordedTicks(ticks)
 
 
-def reading_further(feed: Feed, names: AbstractSet[str]) -> Feed:
+def reading_further(feed: F, names: AbstractSet[str]) -> F:
     """The feed that also gives those columns, of those it has beyond its own."""
     wanted = names & further_of(feed)
     return feed.also(wanted) if wanted else feed  # type: ignore[attr-defined]
 
 
-def further_of(feed: Feed) -> frozenset[str]:
+def further_of(feed: object) -> frozenset[str]:
     """The columns that a feed reads only where somebody asks for them."""
     found: frozenset[str] = getattr(feed, "further", frozenset())
     return found

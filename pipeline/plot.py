@@ -135,7 +135,8 @@ def first_symbol(run: Run) -> str:
     for raw in run.feed.rows():
         codes = raw.columns["symbol"]
         if (codes > 0).any():
-            return raw.names[int(codes[codes > 0][0]) - 1]
+            name: str = raw.names[int(codes[codes > 0][0]) - 1]
+            return name
     raise UsageError(f"there is nothing to plot: {run.feed.name} has no ticks")
 
 

@@ -6,7 +6,8 @@ from signal import SIGINT
 from typing import TYPE_CHECKING
 
 from pipeline.durations import Duration
-from pipeline.feed import Feed
+from pipeline.errors import UsageError
+from pipeline.feed import Feed, LiveFeed
 from pipeline.ingest import Late
 from pipeline.interruption import NOBODY_LISTENS
 from pipeline.report import Report
@@ -56,6 +57,8 @@ def run(
     >>> report.ticks, [(alert.symbol, alert.values["average"]) for alert in report.alerts]
     (2, [('SPY', 10.5)])
     """
+    if isinstance(feed, LiveFeed) and not isinstance(feed, Feed):
+        raise UsageError(f"{feed.name} is live and does not end; write Live(feed, ...), then await start() and stop()")
     made = Run(
         feed, *strategies, late=late, lateness=lateness, on_bad=on_bad, check_first=check_first, max_symbols=max_symbols,
         quarantine=quarantine, keep_alerts=keep_alerts,

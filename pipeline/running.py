@@ -18,7 +18,7 @@ from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
-from pipeline.feed import Feed, further_of, reading_further, recorded
+from pipeline.feed import Feed, LiveFeed, further_of, reading_further, recorded
 from pipeline.flow import Signal, Tape
 from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
@@ -49,7 +49,7 @@ class Run:
 
     def __init__(
         self,
-        feed: "Feed | Ticks | pandas.DataFrame",
+        feed: "Feed | LiveFeed | Ticks | pandas.DataFrame",
         *strategies: Strategy,
         late: Late = "fail",
         lateness: Duration = "0s",
@@ -84,6 +84,8 @@ class Run:
         self._set_aside = JsonLines(quarantine) if quarantine is not None else None
         self._delivery = Delivery((), self._sink_faulted)
         self._kept: list[Alert] = []
+        self.on_batch: Callable[[Ticks], None] = ignore
+        self.on_alerts: Callable[[list[Alert]], None] = ignore
 
     def _build(self, strategy: object) -> None:
         if not isinstance(strategy, Strategy):
@@ -191,6 +193,7 @@ class Run:
         graph, batches, rows = self.graph, self._batches, len(batch)
         batches.busy = True
         began = perf_counter_ns()
+        self.on_batch(batch)
         graph.enter(rows)
         self.tape.emit(batch)
         graph.leave()
@@ -210,6 +213,7 @@ class Run:
             if self._keep:
                 self._kept += alerts
             self._delivery.deliver(alerts)
+            self.on_alerts(alerts)
 
     def _raw_rows(self) -> Iterator[RawRows]:
         """The rows of the feed; whatever it raises is bad input, and names it."""
@@ -256,10 +260,14 @@ class Run:
         self._on_hang(hang)
 
 
-def feed_of(source: object) -> Feed:
+def ignore(item: object) -> None:
+    pass
+
+
+def feed_of(source: object) -> Any:
     if isinstance(source, Ticks):
         return recorded(source)
-    if isinstance(source, Feed):
+    if isinstance(source, Feed | LiveFeed):
         return source
     if type(source).__name__ == "DataFrame" and type(source).__module__.startswith("pandas"):
         made: Feed = load("feed", "frame")(source)

@@ -138,7 +138,7 @@ def test_fault_39_what_is_no_file_of_ticks(tmp_path):
         ("ticks.bin", UsageError, "is no text"),
         ("empty.csv", InputError, "is empty"),
         ("header.csv", InputError, "a header and no rows"),
-        ("", UsageError, "not a regular file"),
+        ("", UsageError, "is a folder without a recorded tape"),
     ]:
         with pytest.raises(kind, match=words):
             file(tmp_path / name)

@@ -1,0 +1,179 @@
+"""A live feed: venues, connections and the queue together, as one tape."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, get_args
+
+from reactivex import Observable
+
+from feeds.live.arrivals import Arrivals, StateChange
+from feeds.live.health import Health, HealthChange
+from feeds.live.ingress import Ingress
+from feeds.live.line import Lines
+from feeds.live.receive_clock import ReceiveClock
+from feeds.venues.venue import Channel, Stream, Venue
+from pipeline.durations import SECOND
+from pipeline.errors import RxtapeError, UnknownName
+from pipeline.ingest import BATCH_ROWS, RawRows
+
+__all__ = ["Connections", "LiveTicks", "TimeOf"]
+
+TimeOf = Literal["event", "received"]
+TRADES = frozenset({"seq", "time", "symbol", "kind", "price", "size", "side", "trade_id", "received", "event_time"})
+QUOTES = frozenset({"bid", "bid_size", "ask", "ask_size"})
+LONGEST = 0.05
+"""Seconds of judging before the sockets have their turn again."""
+
+
+class Connections(Protocol):
+    """The connections to one venue, kept by a supervisor."""
+
+    async def run(self) -> None:
+        """Until closed; raises UsageError where the venue refuses access."""
+
+    def close(self) -> None:
+        """End every connection; `run` returns."""
+
+
+Connect = Callable[[Venue, Sequence[Stream], Arrivals, ReceiveClock], Connections]
+
+
+@dataclass
+class LiveTicks:
+    """Trades of symbols of venues, and their quotes where somebody asks for a bid or an ask; see `feeds.live.live`."""
+
+    wanted: tuple[tuple[Venue, tuple[str, ...]], ...]
+    connect: Connect
+    time_of: TimeOf | None = None
+    channels: frozenset[Channel] = frozenset({"trades"})
+    capacity: int = 65_536
+    patience: float = 5.0
+    beat_seconds: float = 1.0
+    clock: ReceiveClock = field(default_factory=ReceiveClock, repr=False)
+    steady: Callable[[], int] = field(default=time.monotonic_ns, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.time_of is not None and self.time_of not in get_args(TimeOf):
+            raise UnknownName("clock", self.time_of, get_args(TimeOf))
+        self._several = len(self.wanted) > 1
+        self._streams = [(venue, tuple(venue.streams(symbols, sorted(self.channels, reverse=True)))) for venue, symbols in self.wanted]
+        self.names = tuple(dict.fromkeys(self._prefix(venue) + each.symbol for venue, streams in self._streams for each in streams))
+        self._places = {name: place for place, name in enumerate(self.names, 1)}
+        self.health = Health(self.names)
+        lines = {venue.name: Lines(self._prefix(venue), venue.consecutive, self._places) for venue, _ in self._streams}
+        by_event = not self._several if self.time_of is None else self.time_of == "event"
+        self._arrived = asyncio.Event()
+        self.ingress = Ingress(
+            lines,
+            self.names,
+            self.steady,
+            self._arrived.set,
+            self._changed,
+            by_event,
+            "quotes" in self.channels,
+            self.capacity,
+            self.patience,
+        )
+        self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.steady() / SECOND)
+        self._closing = False
+        self._open: list[Connections] = []
+
+    def _prefix(self, venue: Venue) -> str:
+        return f"{venue.name}:" if self._several else ""
+
+    @property
+    def name(self) -> str:
+        """The venues and their symbols."""
+        return " ".join(f"{venue.name}:{','.join(symbols)}" for venue, symbols in self.wanted)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Those of trades, and of quotes where they are listened to."""
+        return TRADES | QUOTES if "quotes" in self.channels else TRADES
+
+    @property
+    def further(self) -> frozenset[str]:
+        """Bid and ask with their sizes, for who asks."""
+        return QUOTES - self.columns
+
+    def also(self, names: AbstractSet[str]) -> "LiveTicks":
+        """The feed that listens to quotes too."""
+        return replace(self, channels=self.channels | {"quotes"}) if names & QUOTES else self
+
+    @property
+    def changes(self) -> Observable[HealthChange]:
+        """How every connection and symbol is, whenever that changes."""
+        return self.health.changes
+
+    async def listen(self, deliver: Callable[[RawRows], None]) -> None:
+        """Keep the connections, and deliver what they hear; see `LiveFeed`."""
+        self._open = [self.connect(venue, streams, self.ingress, self.clock) for venue, streams in self._streams]
+        jobs: list[Coroutine[Any, Any, None]] = [each.run() for each in self._open]
+        keeping = [asyncio.create_task(job, name=f"rxtape-{venue.name}") for job, (venue, _) in zip(jobs, self._streams, strict=True)]
+        beating = asyncio.create_task(self._beat(), name="rxtape-beat")
+        for each in keeping:
+            each.add_done_callback(lambda done: self._arrived.set())
+        try:
+            while not all(each.done() for each in keeping):
+                await self._arrived.wait()
+                self._arrived.clear()
+                await self._drain(deliver)
+            await self._drain(deliver)
+            refusals = [error for each in keeping if (error := each.exception()) is not None]
+            broken = [error for error in refusals if not isinstance(error, RxtapeError)]
+            if broken or len(refusals) == len(keeping):
+                raise (broken or refusals)[0]
+        finally:
+            beating.cancel()
+            self.close()
+            await asyncio.gather(beating, *keeping, return_exceptions=True)
+            self.health.close()
+
+    def close(self) -> None:
+        """End every connection; what waits is still delivered."""
+        if not self._closing:
+            self._closing = True
+            for each in self._open:
+                each.close()
+
+    async def _drain(self, deliver: Callable[[RawRows], None]) -> None:
+        """Deliver all that waits, as many rows at a time as take 50 ms, and let the sockets read in between."""
+        rows = BATCH_ROWS
+        while (raw := self.ingress.take(rows)) is not None:
+            began = self.steady()
+            deliver(raw)
+            took = (self.steady() - began) / SECOND
+            if took > LONGEST:
+                rows = max(int(len(raw) * LONGEST / took), 64)
+            elif len(raw) == rows:
+                rows = min(rows * 2, BATCH_ROWS)
+            await asyncio.sleep(0)
+
+    async def _beat(self) -> None:
+        """Once a second: silence moves the time on, health is judged, the clock is kept."""
+        while True:
+            await asyncio.sleep(self.beat_seconds)
+            self.clock.correct()
+            if self.health.living:
+                self.ingress.beat()
+            self.health.look(self.steady() / SECOND, self.ingress.spoke())
+
+    def _changed(self, change: StateChange) -> None:
+        venue = change.connection.rpartition("/")[0]
+        prefix = f"{venue}:" if self._several else ""
+        symbols = [name for name in self.names if name.startswith(prefix)]
+        self.health.changed(change, symbols)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Connections, reconnects, and what was counted at the queue."""
+        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.ingress.counts.facts().items())
+        said = [(each.subject, each.status + (f": {each.reason}" if each.reason else "")) for each in self.health.connections.values()]
+        rows = [("feed", counts or "nothing was heard")]
+        if self.health.reconnects:
+            rows.append(("reconnects", f"{self.health.reconnects:,}"))
+        ill = [change for change in self.health.symbols.values() if change.status != "LIVE"]
+        rows += [(each.subject, f"{each.status}: {each.reason}") for each in ill[:20]]
+        return [*said, *rows]

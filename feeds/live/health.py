@@ -1,0 +1,123 @@
+"""Health is data: how every connection and every symbol is, why, and since when.
+
+LIVE     market data arrives
+QUIET    the connection is well, this symbol has nothing to say
+STALE    nothing has come for so long that the connection itself is doubted
+GAPPED   something was lost; windows that span it are not whole
+DOWN     no connection: on its way back, or stopped
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from reactivex import Observable
+
+from feeds.live.arrivals import StateChange
+from pipeline.outlet import Outlet
+
+__all__ = ["Health", "HealthChange", "Status"]
+
+Status = Literal["LIVE", "QUIET", "STALE", "GAPPED", "DOWN"]
+OF_STATE: dict[str, Status] = {"live": "LIVE", "stale": "STALE", "gap": "GAPPED"}
+LOG = logging.getLogger("rxtape")
+QUIET_AFTER = 5.0
+GAPPED_FOR = 60.0
+
+
+class HealthChange(NamedTuple):
+    """A connection (`binance/1`) or a symbol (`BTCUSDT`) came into a status; `since` is by the monotonic clock, in s."""
+
+    subject: str
+    status: Status
+    reason: str
+    since: float
+
+    def __str__(self) -> str:
+        return f"{self.subject} is {self.status}" + (f": {self.reason}" if self.reason else "")
+
+
+class Health:
+    """The status of everything, and its changes as an observable.
+
+    A symbol is as its connections are while none of them is live; it is GAPPED for a minute after something was lost.
+
+    >>> health = Health(["BTCUSDT"])
+    >>> said = []
+    >>> _ = health.changes.subscribe(lambda change: said.append(str(change)))
+    >>> health.changed(StateChange("binance/1", "live", "", 0.0), ["BTCUSDT"])
+    >>> health.look(1.0, {"BTCUSDT": 0.5})
+    >>> health.look(9.0, {"BTCUSDT": 0.5})
+    >>> said
+    ['binance/1 is LIVE', 'BTCUSDT is LIVE', 'BTCUSDT is QUIET: no market data for 8.5 s, the connection is well']
+    """
+
+    def __init__(self, symbols: Iterable[str], quiet_after: float = QUIET_AFTER, gapped_for: float = GAPPED_FOR) -> None:
+        self.connections: dict[str, HealthChange] = {}
+        self.symbols = {symbol: HealthChange(symbol, "DOWN", "not connected yet", 0.0) for symbol in symbols}
+        self._changes: Outlet[HealthChange] = Outlet(subscriber_failed)
+        self.quiet_after, self.gapped_for = quiet_after, gapped_for
+        self._of: dict[str, set[str]] = {}
+        self._lost: dict[str, tuple[float, str]] = {}
+        self.reconnects = 0
+
+    @property
+    def changes(self) -> Observable[HealthChange]:
+        """Every change, as it is noticed."""
+        return self._changes
+
+    @property
+    def living(self) -> bool:
+        """Whether any connection is live: then silence is the market's."""
+        return any(each.status == "LIVE" for each in self.connections.values())
+
+    def changed(self, change: StateChange, symbols: Iterable[str]) -> None:
+        """A connection for these symbols came into a state."""
+        self._of[change.connection] = set(symbols)
+        before = self.connections.get(change.connection)
+        status = OF_STATE.get(change.state, "DOWN")
+        self.reconnects += change.state == "backoff"
+        if change.state == "stopped" and not change.reason:
+            self.connections.pop(change.connection, None)
+            self._of.pop(change.connection, None)
+            return
+        now = HealthChange(change.connection, status, change.reason or ("" if status == "LIVE" else change.state), change.since)
+        if before is None or before[1:3] != now[1:3]:
+            self.connections[change.connection] = now
+            self._tell(now)
+
+    def lost(self, symbol: str, reason: str, now: float) -> None:
+        """Something of a symbol was lost."""
+        self._lost[symbol] = now, reason
+
+    def look(self, now: float, spoke: dict[str, float]) -> None:
+        """Judge every symbol; `spoke` is when each was last heard."""
+        for symbol, before in self.symbols.items():
+            status, reason = self._of_symbol(symbol, now, spoke.get(symbol, 0.0))
+            if status != before.status:
+                self.symbols[symbol] = HealthChange(symbol, status, reason, now)
+                self._tell(self.symbols[symbol])
+
+    def _of_symbol(self, symbol: str, now: float, spoke: float) -> tuple[Status, str]:
+        mine = [each for name, each in self.connections.items() if symbol in self._of[name]]
+        if not any(each.status == "LIVE" for each in mine):
+            worst = mine[-1] if mine else None
+            return (worst.status, worst.reason) if worst else ("DOWN", "not connected yet")
+        lost, why = self._lost.get(symbol, (-self.gapped_for, ""))
+        if now - lost < self.gapped_for:
+            return "GAPPED", why
+        if now - spoke >= self.quiet_after:
+            silence = f"no market data for {now - spoke:.1f} s" if spoke else "no market data yet"
+            return "QUIET", f"{silence}, the connection is well"
+        return "LIVE", ""
+
+    def _tell(self, change: HealthChange) -> None:
+        self._changes.emit(change)
+
+    def close(self) -> None:
+        """No more changes."""
+        self._changes.close()
+
+
+def subscriber_failed(error: BaseException) -> None:
+    LOG.error("a subscriber to the health of a feed raised %s: %s; it hears no more", type(error).__name__, error)

@@ -1,0 +1,264 @@
+"""Ingress: what connections hear becomes the rows of the tape, through one bounded queue.
+
+Whatever has arrived while the owner of the graph was busy is the next batch. Trades are never left out silently: a full
+queue makes connections wait, and where that does not help, what is left out becomes a GAP row. Of quotes that wait, only the
+newest of a symbol is needed.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from feeds.live.arrivals import StateChange
+from feeds.live.counts import Counts
+from feeds.live.line import Item, Line, Lines
+from feeds.live.trade_ids import AFRESH, DUPLICATE
+from feeds.live.waiting import GAP, HEARTBEAT, Waiting
+from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, Stream, Trade, Unknown
+from pipeline.durations import SECOND
+from pipeline.ingest import RawRows
+
+__all__ = ["AHEAD", "Ingress"]
+
+LAST = 1 << 62
+AHEAD = 600 * SECOND
+"""An event time so far ahead of its arrival is an error of the venue: taken over, it would hold the tape's time there."""
+
+
+class Ingress:
+    """Implements `Arrivals`. `lines` by venue (a connection is called venue/number); `wake` is called when rows wait.
+
+    `by_event`: the tape's time is the venue's event time, else that of arrival. `steady` is monotonic ns. `capacity` bounds
+    the trades that wait, `patience` (s) for how long connections are asked to wait before trades are left out.
+    """
+
+    def __init__(
+        self, lines: Mapping[str, Lines], names: tuple[str, ...], steady: Callable[[], int], wake: Callable[[], None],
+        on_change: Callable[[StateChange], None] = lambda change: None, by_event: bool = True, quotes: bool = True,
+        capacity: int = 65_536, patience: float = 5.0,
+    ) -> None:  # fmt: skip
+        self.lines, self.names, self.counts = lines, names, Counts()
+        self.capacity, self.patience, self.by_event = capacity, patience, by_event
+        self._steady, self._wake, self._on_change = steady, wake, on_change
+        self._of: dict[str, Lines] = {}
+        self._waiting = Waiting(names, quotes, by_event, conflate_from=capacity // 16)
+        self._room = asyncio.Event()
+        self._room.set()
+        self._losing: set[int] = set()
+        self._impatient = False
+        self._time = self._time_at = 0
+        self.on_gap: Callable[[str, str], None] = lambda symbol, reason: None
+        self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
+
+    # what connections say
+
+    def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
+        """Queue what a frame said."""
+        lines = self._of.get(connection) or self._lines_of(connection)
+        counts, now, empty = self.counts, self._steady(), not len(self._waiting)
+        counts.frames += 1
+        for item in old_first(items):
+            if isinstance(item, Trade | Quote):
+                line = (lines.trades if type(item) is Trade else lines.quotes).get(item.symbol)
+                if line is None:
+                    counts.unasked += 1
+                elif line.heard_from == connection or self._hears(line, connection, received, item):
+                    self._take(line, received, item, now)
+            else:
+                self._note(lines, connection, received, item)
+        if empty and len(self._waiting):
+            self._wake()
+
+    def _lines_of(self, connection: str) -> Lines:
+        found = self._of[connection] = self.lines[connection.rpartition("/")[0]]
+        return found
+
+    def _hears(self, line: Line, connection: str, received: int, item: Item) -> bool:
+        """Whether this connection is the one that is heard."""
+        if line.heard_from:
+            line.hold(connection, received, item)
+            return False
+        line.heard_from = connection
+        return True
+
+    def _take(self, line: Line, received: int, item: Item, now: int) -> None:
+        line.spoke = now / SECOND
+        if item.time is not None and item.time > received + AHEAD:
+            self.counts.ahead += 1
+        elif isinstance(item, Trade):
+            self._trade(line, received, item, now)
+        elif not item.old or line.heard:
+            line.heard = True
+            self._quote(line, received, item, now)
+
+    def _trade(self, line: Line, received: int, trade: Trade, now: int) -> None:
+        counts, missed = self.counts, 0
+        if trade.trade_id is not None:
+            missed = line.ids.take(trade.trade_id, received if trade.time is None else trade.time)
+            if missed == DUPLICATE:
+                counts.duplicates += 1
+                return
+        if not line.heard:
+            if trade.old:
+                counts.old += 1
+                return
+            line.heard, missed = True, 0
+        counts.missed += max(missed, 0)
+        if self._waiting.trades >= self.capacity:
+            counts.dropped += not trade.odd
+            self._losing.add(line.place)
+            return
+        if self._losing:
+            self._tell_losses(received, now)
+        if missed:
+            self._gap(line.place, "the numbering started again" if missed == AFRESH else f"{missed:,} trades missed", received, now)
+        if trade.odd:
+            counts.odd += 1
+            return
+        counts.trades += 1
+        self._waiting.trade(self._time_of(trade.time, received, now), line.place, trade, received)
+
+    def _quote(self, line: Line, received: int, quote: Quote, now: int) -> None:
+        self.counts.quotes += 1
+        self.counts.conflated += self._waiting.quote(self._time_of(quote.time, received, now), line.place, quote, received)
+
+    def _note(self, lines: Lines, connection: str, received: int, item: Said) -> None:
+        counts = self.counts
+        if isinstance(item, Filler):
+            counts.fillers += 1
+            if (line := lines.trades.get(item.symbol)) is not None:
+                line.ids.take(item.trade_id, 0)
+        elif isinstance(item, Gap):
+            self._gap_of(lines, connection, (item.symbol,) if item.symbol else lines.trades, item.reason, received)
+        elif isinstance(item, Corrected | Cancelled):
+            counts.corrected += 1
+            what = "cancelled" if isinstance(item, Cancelled) else "corrected"
+            self._gap_of(lines, connection, (item.symbol,), f"trade {item.trade_id} was {what}", received)
+        elif isinstance(item, Unknown):
+            counts.unknown_kind(item.kind)
+
+    # what is lost
+
+    def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
+        """A connection has ended: a GAP row for each symbol that nobody else hears."""
+        lines, empty, gone = self._lines_of(connection), not len(self._waiting), dict[int, None]()
+        now = self._steady()
+        for stream in streams:
+            line = (lines.trades if stream.channel == "trades" else lines.quotes).get(stream.symbol)
+            if line is None:
+                continue
+            if (meanwhile := line.leave(connection)) is not None:
+                for received, item in meanwhile:
+                    self._take(line, received, item, now)
+            elif line.heard:
+                gone[line.place] = None
+        for place in gone:
+            self._gap(place, reason, None, now)
+        if empty and len(self._waiting):
+            self._wake()
+
+    def _gap_of(self, lines: Lines, connection: str, symbols: Iterable[str], reason: str, received: int) -> None:
+        now = self._steady()
+        for symbol in symbols:
+            line = lines.trades.get(symbol)
+            if line is not None and line.heard and line.heard_from in (connection, ""):
+                self._gap(line.place, reason, received, now)
+
+    def _gap(self, place: int, reason: str, received: int | None, now: int) -> None:
+        self.counts.gaps += 1
+        self.on_gap(self.names[place - 1], reason)
+        time = self._now(now) if received is None or self.by_event else received
+        self._waiting.mark(self._moved(time, now), place, GAP, time if received is None else received)
+
+    def _tell_losses(self, received: int, now: int) -> None:
+        """There is room again: a GAP row for each symbol of which something was left out."""
+        losing, self._losing = self._losing, set()
+        for place in sorted(losing):
+            self._gap(place, "more came than could be taken", received, now)
+
+    def beat(self) -> None:
+        """A second has passed on a living connection: where nothing has come, the tape's time moves on by a HEARTBEAT row."""
+        now, empty = self._steady(), not len(self._waiting)
+        if self._time and now - self._time_at >= SECOND:
+            time = self._now(now)
+            self._waiting.mark(self._moved(time, now), 0, HEARTBEAT, time)
+            self.counts.heartbeats += 1
+            if empty:
+                self._wake()
+
+    # time
+
+    def _time_of(self, event: int | None, received: int, now: int) -> int:
+        return self._moved(event if event is not None and self.by_event else received, now)
+
+    def _moved(self, time: int, now: int) -> int:
+        if time >= self._time:
+            self._time, self._time_at = time, now
+        return time
+
+    def _now(self, now: int) -> int:
+        """The tape's last time and what has passed since by the monotonic clock."""
+        return self._time + max(now - self._time_at, 0)
+
+    # frames that could not be read, states
+
+    def refused(self, connection: str, frame: str | bytes, reason: str) -> None:
+        """Count a frame that could not be read, and set it aside."""
+        self.counts.refused += 1
+        self.on_refused(connection, frame, reason)
+
+    def changed(self, change: StateChange) -> None:
+        """Pass on a change of state."""
+        self._on_change(change)
+
+    # the other end
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether connections shall wait."""
+        return self._waiting.trades >= self.capacity and not self._impatient
+
+    async def room(self) -> None:
+        """Until half of the queue is free, for `patience` at most; after that, trades that find no room are left out and told as GAP."""
+        self._room.clear()
+        try:
+            await asyncio.wait_for(self._room.wait(), self.patience)
+        except TimeoutError:
+            self._impatient = True
+
+    def spoke(self) -> dict[str, float]:
+        """When each symbol was last heard, s by the monotonic clock; 0 where it never was."""
+        found = dict.fromkeys(self.names, 0.0)
+        for lines in self.lines.values():
+            for line in (*lines.trades.values(), *lines.quotes.values()):
+                name = self.names[line.place - 1]
+                found[name] = max(found[name], line.spoke)
+        return found
+
+    def take(self, rows: int) -> RawRows | None:
+        """Up to that many rows, as columns, for the tape; None where nothing waits."""
+        if not len(self._waiting):
+            return None
+        taken = self._waiting.take(rows)
+        if self._waiting.trades <= self.capacity // 2:
+            self._impatient = False
+            self._room.set()
+        if self._losing and not len(self._waiting):
+            now = self._steady()
+            self._tell_losses(self._now(now), now)
+        return taken
+
+
+def old_first(items: Sequence[Said]) -> Sequence[Said]:
+    """What the venue repeats, in order of time: some give the newest first."""
+    if len(items) > 1 and type(items[0]) is Trade and items[0].old:
+        return sorted(items, key=age)
+    return items
+
+
+def age(item: Said) -> tuple[int, int]:
+    if not isinstance(item, Trade):
+        return LAST, 0
+    return item.time or 0, item.trade_id if isinstance(item.trade_id, int) else 0

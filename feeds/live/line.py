@@ -1,0 +1,56 @@
+"""A line: one stream of one symbol as it is heard, from one connection at a time.
+
+While a planned reconnect overlaps, the new connection is held back until the old one is gone; what it said meanwhile then
+comes in, without what the old one has told already.
+
+    old  --101--102--103--104-|
+    new             --103--104--105--106-->       rows: 101 102 103 104 | 105 106
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from feeds.live.trade_ids import ConsecutiveIds, RecentIds, TradeIds
+from feeds.venues.venue import Quote, Trade
+
+__all__ = ["HELD", "Line", "Lines"]
+
+HELD = 1024
+"""What is held back of a connection that is not heard yet; the oldest goes first, and was told by the other."""
+
+Item = Trade | Quote
+
+
+@dataclass(slots=True)
+class Line:
+    """`place` is the symbol's among the names of the feed; `heard_from` the connection whose rows are taken."""
+
+    place: int
+    ids: TradeIds
+    heard_from: str = ""
+    heard: bool = False
+    spoke: float = 0.0
+    held: dict[str, deque[tuple[int, Item]]] = field(default_factory=dict)
+
+    def hold(self, connection: str, received: int, item: Item) -> None:
+        """Keep what a connection says that is not heard yet."""
+        self.held.setdefault(connection, deque(maxlen=HELD)).append((received, item))
+
+    def leave(self, connection: str) -> list[tuple[int, Item]] | None:
+        """A connection has ended. What another had said meanwhile, which is heard from now on; None where there is no other."""
+        self.held.pop(connection, None)
+        if self.heard_from != connection:
+            return []
+        self.heard_from = next(iter(self.held), "")
+        return list(self.held.pop(self.heard_from)) if self.heard_from else None
+
+
+class Lines:
+    """The lines of one venue: those that were asked for."""
+
+    def __init__(self, prefix: str, consecutive: bool, places: dict[str, int]) -> None:
+        """`places` are the feed's symbols, with the `prefix` that tells venues apart."""
+        own = {symbol[len(prefix) :]: place for symbol, place in places.items() if symbol.startswith(prefix)}
+        self.consecutive = consecutive
+        self.trades = {symbol: Line(place, ConsecutiveIds() if consecutive else RecentIds()) for symbol, place in own.items()}
+        self.quotes = {symbol: Line(place, RecentIds()) for symbol, place in own.items()}

@@ -1,0 +1,167 @@
+"""A run on a live feed: it starts, goes on, and is stopped, on the event loop that is running."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from reactivex import Observable
+
+from pipeline.alerts import Alert, Alerts
+from pipeline.errors import SinkError, UsageError
+from pipeline.feed import LiveFeed, reading_further
+from pipeline.graph import Fault
+from pipeline.ingest import RawRows
+from pipeline.outlet import Outlet
+from pipeline.report import Report
+from pipeline.running import LOG, Run
+from pipeline.sinks import Sink
+from pipeline.strategy import Strategy
+from pipeline.symbols import MAX_SYMBOLS
+from pipeline.tape_files import TapeWriter
+from pipeline.watchdog import Hang
+
+__all__ = ["KEPT", "Live"]
+
+KEPT = 10_000
+FLUSH_SECONDS = 1.0
+
+
+class Live:
+    """A live feed, strategies and sinks, as a run that is started and stopped; it owns the graph while it runs.
+
+    `record` is a folder for the tape, as it is judged: replaying it gives the same alerts, ids included. Rows later than
+    others of the tape are kept at the newest time, with their own in `event_time`; rows that are no ticks are counted, and
+    written to the file `quarantine` if there is one. The newest 10,000 alerts are kept for the report.
+
+    Everything happens on the event loop that `start` is awaited on, a notebook's too: a strategy that takes long holds it up.
+
+    >>> import asyncio
+    >>> from feeds.live import live  # doctest: +SKIP
+    >>> async def watch():  # doctest: +SKIP
+    ...     pipeline = Live(live("binance:BTCUSDT"), VolumeBreakout())
+    ...     pipeline.alerts.subscribe(print)
+    ...     await pipeline.start()
+    ...     await asyncio.sleep(60)
+    ...     return await pipeline.stop()
+    """
+
+    def __init__(
+        self,
+        feed: LiveFeed,
+        *strategies: Strategy,
+        sinks: Sequence[Sink | str] = (),
+        record: str | Path | None = None,
+        quarantine: str | Path | None = None,
+        max_symbols: int = MAX_SYMBOLS,
+        on_fault: Callable[[Fault], None] | None = None,
+        on_hang: Callable[[Hang], None] | None = None,
+    ) -> None:
+        if not isinstance(feed, LiveFeed):
+            raise UsageError(f"{type(feed).__name__} is no live feed; one that ends goes into run(feed, ...)")
+        self.run = Run(
+            feed, *strategies, late="clamp", on_bad="skip", max_symbols=max_symbols, quarantine=quarantine, keep_alerts=False,
+            on_fault=on_fault, on_hang=on_hang,
+        )  # fmt: skip
+        self.run.report.again = None
+        self.sinks = tuple(sinks)
+        self.recent: deque[Alert] = deque(maxlen=KEPT)
+        self._alerts: Outlet[Alert] = Outlet(self._subscriber_failed)
+        self._writer = None if record is None else TapeWriter(record)
+        self._work: asyncio.Task[None] | None = None
+        self._working = asyncio.Event()
+
+    @property
+    def feed(self) -> Any:
+        """The feed, as it is listened to."""
+        return self.run.feed
+
+    @property
+    def alerts(self) -> Observable[Alert]:
+        """The alerts as they are raised."""
+        return self._alerts
+
+    @property
+    def changes(self) -> Observable[Any]:
+        """How well the feed is, whenever that changes."""
+        found: Observable[Any] = self.feed.changes
+        return found
+
+    @property
+    def report(self) -> Report:
+        """What has been so far."""
+        return self.run.report
+
+    async def start(self) -> None:
+        """Open the sinks and begin to listen; raises what `listen` of the feed raises at once, and SinkError."""
+        if self._work is not None:
+            raise UsageError("this run has been started already; make another")
+        run = self.run
+        run.feed = reading_further(run.feed, run.graph.claimed)
+        run.on_alerts = self._raised
+        if self._writer is not None:
+            run.on_batch = self._writer.write
+        self._work = asyncio.create_task(self._go(), name="rxtape")
+        began = asyncio.create_task(self._working.wait())
+        await asyncio.wait((self._work, began), return_when=asyncio.FIRST_COMPLETED)
+        began.cancel()
+        if self._work.done():
+            self._work.result()
+
+    async def wait(self) -> None:
+        """Until the feed has ended by itself, or the run was stopped; raises what ended it."""
+        if self._work is None:
+            raise UsageError("this run has not been started; await start() first")
+        await asyncio.shield(self._work)
+
+    async def stop(self) -> Report:
+        """Stop listening, judge what waits, deliver everything, and close the sinks."""
+        if self._work is None:
+            raise UsageError("this run has not been started; await start() first")
+        self.feed.close()
+        await self._work
+        return self.report
+
+    async def _go(self) -> None:
+        run = self.run
+        flushing = asyncio.create_task(self._flush_now_and_then(), name="rxtape-flush")
+        try:
+            with run.working(self.sinks):
+                try:
+                    self._working.set()
+                    await run.feed.listen(self._accept)
+                    if flushing.done():
+                        flushing.result()
+                    with np.errstate(all="ignore"):
+                        run.finish()
+                finally:
+                    flushing.cancel()
+                    if self._writer is not None:
+                        self._writer.close()
+        finally:
+            self.report.alerts = Alerts(self.recent)
+            self.report.of_feed = run.feed.facts()
+            self._alerts.close()
+
+    def _accept(self, raw: RawRows) -> None:
+        with np.errstate(all="ignore"):
+            self.run.accept(raw)
+
+    def _raised(self, alerts: list[Alert]) -> None:
+        self.recent.extend(alerts)
+        for alert in alerts:
+            self._alerts.emit(alert)
+
+    def _subscriber_failed(self, error: BaseException) -> None:
+        LOG.error("a subscriber to the alerts raised %s: %s; it hears no more", type(error).__name__, error)
+
+    async def _flush_now_and_then(self) -> None:
+        while self._writer is not None:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                self._writer.flush()
+            except SinkError:
+                self.feed.close()
+                raise

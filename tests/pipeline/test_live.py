@@ -1,0 +1,197 @@
+"""A live run: alerts as they come, the same again from its recording, and nothing left behind when it stops."""
+
+import asyncio
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted_venue import START, Time, live_feed, quote, trade
+
+from feeds.files import file
+from feeds.live.arrivals import StateChange
+from feeds.venues.venue import Stream
+from pipeline import Strategy, alert_when, combine_latest, run
+from pipeline.errors import UsageError
+from pipeline.live import Live
+from pipeline.operators import mid, moving_average
+from pipeline.sinks.memory import MemorySink
+
+STREAMS = [Stream("trades", "A"), Stream("trades", "B")]
+
+
+class Above(Strategy):
+    """The price is above its average of three, at once and for two seconds."""
+
+    def alerts(self, ticks):
+        both = combine_latest(average=ticks.pipe(moving_average(3)))
+        return [
+            both.pipe(alert_when(lambda s: s.price > s.average)),
+            both.pipe(alert_when(lambda s: s.price > s.average, hold="2s", name="held")),
+        ]
+
+
+class Mid(Strategy):
+    """The mid is above its average."""
+
+    def alerts(self, ticks):
+        return combine_latest(mid=ticks.pipe(mid()), usual=ticks.pipe(mid(), moving_average(2))).pipe(alert_when(lambda s: s.mid > s.usual))
+
+
+def lived(script, *strategies, folder=None, sinks=(), **options):
+    """The report of a run of a script, and the alerts that a subscriber heard."""
+
+    async def go():
+        live = Live(live_feed(script, **options), *strategies, record=folder, sinks=sinks)
+        heard = []
+        live.alerts.subscribe(heard.append)
+        await live.start()
+        await live.wait()
+        return await live.stop(), heard
+
+    return asyncio.run(go())
+
+
+def identity(alerts):
+    return [(alert.id, alert.time, alert.symbol, alert.event, alert.values) for alert in alerts]
+
+
+async def rising(arrivals, streams):
+    arrivals.changed(StateChange("acme/1", "live", "", 0.0))
+    for number, price in enumerate((10.0, 11.0, 12.0, 13.0, 9.0), 1):
+        arrivals.said("acme/1", START, [trade(number, price=price)])
+        await asyncio.sleep(0)
+
+
+def test_alerts_reach_subscribers_sinks_and_the_report():
+    sink = MemorySink()
+    report, heard = lived(rising, Above(), sinks=[sink])
+    assert [alert.event for alert in report.alerts] == ["raised", "raised", "cleared", "cleared"]
+    assert identity(heard) == identity(report.alerts) == identity(sink.alerts)
+    assert (report.ticks, report.exit_code) == (5, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("tttqdlrb"), st.sampled_from("AB"), st.integers(1, 30)), max_size=60), st.integers(0, 3))
+def test_parity_a_recording_replayed_gives_the_same_alerts(tmp_path_factory, steps, hurry):
+    """Through losses, repeats, late trades, silences and bursts: ids, times and values are the same."""
+    folder = tmp_path_factory.mktemp("tape")
+    time = Time()
+
+    async def script(arrivals, streams):
+        numbers, connection = {"A": 0, "B": 0}, 1
+        arrivals.changed(StateChange("acme/1", "live", "", 0.0))
+        for place, (what, symbol, price) in enumerate(steps):
+            time.pass_seconds(0.7)
+            seconds = place * 0.7
+            if what == "t":
+                numbers[symbol] += 1
+                arrivals.said(f"acme/{connection}", time.wall, [trade(numbers[symbol], symbol, seconds, float(price))])
+            elif what == "q":
+                arrivals.said(f"acme/{connection}", time.wall, [quote(float(price), symbol, seconds)])
+            elif what == "d":
+                arrivals.said(f"acme/{connection}", time.wall, [trade(numbers[symbol], symbol, seconds - 5, float(price))])
+            elif what == "l":
+                arrivals.lost(f"acme/{connection}", streams, "closed")
+                connection += 1
+            elif what == "r":
+                numbers[symbol] += price
+            else:
+                time.pass_seconds(1.5)
+                arrivals.beat()
+            if hurry and place % hurry == 0:
+                await asyncio.sleep(0)
+
+    report, _ = lived(script, Above(), Mid(), folder=folder / "tape", time=time)
+    if report.ticks:
+        again = run(file(folder / "tape"), Above(), Mid())
+        assert identity(again.alerts) == identity(report.alerts)
+        assert again.ticks == report.ticks
+
+
+def test_quotes_are_listened_to_only_where_somebody_asks():
+    asked = {}
+
+    def script_of(name):
+        async def script(arrivals, streams):
+            asked[name] = {stream.channel for stream in streams}
+
+        return script
+
+    lived(script_of("trades"), Above())
+    lived(script_of("quotes"), Mid())
+    assert asked == {"trades": {"trades"}, "quotes": {"trades", "quotes"}}
+
+
+def test_a_subscriber_that_raises_is_cut_off_alone():
+    async def go():
+        live = Live(live_feed(rising), Above())
+        heard = []
+        live.alerts.subscribe(lambda alert: 1 / 0)
+        live.alerts.subscribe(heard.append)
+        await live.start()
+        await live.wait()
+        return (await live.stop()), heard
+
+    report, heard = asyncio.run(go())
+    assert len(heard) == len(report.alerts) == 4
+
+
+def test_stop_judges_what_waits_and_leaves_no_task_and_no_thread():
+    async def stoppable(arrivals, streams):
+        arrivals.said("acme/1", START, [trade(1, price=10.0), trade(2, price=11.0), trade(3, price=12.0)])
+
+    async def go():
+        before = threading.active_count()
+        live = Live(live_feed(stoppable), Above())
+        await live.start()
+        report = await live.stop()
+        return report, len(asyncio.all_tasks()) - 1, threading.active_count() - before
+
+    report, tasks, threads = asyncio.run(go())
+    assert (report.ticks, len(report.alerts), tasks, threads) == (3, 1, 0, 0)
+
+
+def test_a_venue_that_refuses_access_ends_the_run_with_its_reason():
+    async def script(arrivals, streams):
+        raise UsageError("acme refuses access: 401")
+
+    with pytest.raises(UsageError, match="acme refuses access: 401"):
+        lived(script, Above())
+
+
+def test_a_live_feed_is_not_for_run_and_a_file_is_not_for_live():
+    with pytest.raises(UsageError, match="is live and does not end"):
+        run(live_feed(rising), Above())
+    with pytest.raises(UsageError, match="is no live feed"):
+        Live([], Above())
+
+
+def test_health_tells_a_quiet_market_from_a_dead_feed():
+    time, said = Time(), []
+
+    async def script(arrivals, streams):
+        arrivals.changed(StateChange("acme/1", "live", "", 1000.0))
+        arrivals.said("acme/1", START, [trade(1), trade(1, "B")])
+        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        time.pass_seconds(10)
+        arrivals.said("acme/1", START, [trade(2)])
+        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        arrivals.lost("acme/1", streams, "closed 1006")
+        arrivals.changed(StateChange("acme/1", "backoff", "closed 1006", 1010.0))
+        feed.health.look(time.steady / 1e9, arrivals.spoke())
+
+    feed = live_feed(script, time=time)
+    feed.changes.subscribe(lambda change: said.append(str(change)))
+
+    async def go():
+        live = Live(feed, Above())
+        await live.start()
+        return await live.stop()
+
+    report = asyncio.run(go())
+    assert said == [
+        "acme/1 is LIVE", "A is LIVE", "B is LIVE", "B is QUIET: no market data for 10.0 s, the connection is well",
+        "acme/1 is DOWN: closed 1006", "A is DOWN: closed 1006", "B is DOWN: closed 1006",
+    ]  # fmt: skip
+    assert ("acme/1", "DOWN: closed 1006") in report.facts()
