@@ -1,16 +1,16 @@
 """A feed: where rows come from, and a recorded tape as one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from reactivex import Observable
 
 from pipeline.ingest import RawRows
 from pipeline.ticks import Ticks
 
-__all__ = ["Feed", "LiveFeed", "further_of", "reading_further", "recorded"]
+__all__ = ["ConnectionStatus", "Feed", "LiveFeed", "further_of", "reading_further", "recorded"]
 
 F = TypeVar("F")
 
@@ -33,6 +33,17 @@ class Feed(Protocol):
 
     def rows(self) -> Iterator[RawRows]:
         """The rows from the beginning, each time it is called."""
+
+
+class ConnectionStatus(NamedTuple):
+    """A connection now: its status with the reason, since how many seconds, frames so far, and how old the newest row was (ns)."""
+
+    connection: str
+    status: str
+    reason: str
+    seconds: float
+    frames: int
+    lag_ns: int | None
 
 
 @runtime_checkable
@@ -60,8 +71,11 @@ class LiveFeed(Protocol):
     def close(self) -> None:
         """Ask `listen` to come to its end."""
 
+    def status(self) -> Sequence[ConnectionStatus]:
+        """Every connection as it is now."""
+
     def facts(self) -> list[tuple[str, str]]:
-        """What there is to say of it, as name and value, for the status line and the report."""
+        """What there is to say of it, as name and value, for the report."""
 
 
 @dataclass(frozen=True)

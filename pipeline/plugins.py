@@ -9,8 +9,8 @@ from pipeline.sinks import Sink
 
 __all__ = ["KINDS", "Plugin", "load", "open_sink", "plugins"]
 
-KINDS = ("feed", "sink", "strategy")
-GROUPS = {"feed": "rxtape.feeds", "sink": "rxtape.sinks", "strategy": "rxtape.strategies"}
+KINDS = ("feed", "venue", "sink", "strategy")
+GROUPS = {"feed": "rxtape.feeds", "venue": "rxtape.venues", "sink": "rxtape.sinks", "strategy": "rxtape.strategies"}
 
 
 @dataclass(frozen=True)

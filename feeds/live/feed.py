@@ -11,12 +11,13 @@ from reactivex import Observable
 
 from feeds.live.arrivals import Arrivals, StateChange
 from feeds.live.health import Health, HealthChange
-from feeds.live.ingress import Ingress
+from feeds.live.ingress import Heard, Ingress
 from feeds.live.line import Lines
 from feeds.live.receive_clock import ReceiveClock
 from feeds.venues.venue import Channel, Stream, Venue
 from pipeline.durations import SECOND
 from pipeline.errors import RxtapeError, UnknownName
+from pipeline.feed import ConnectionStatus
 from pipeline.ingest import BATCH_ROWS, RawRows
 
 __all__ = ["Connections", "LiveTicks", "TimeOf"]
@@ -166,6 +167,15 @@ class LiveTicks:
         prefix = f"{venue}:" if self._several else ""
         symbols = [name for name in self.names if name.startswith(prefix)]
         self.health.changed(change, symbols)
+
+    def status(self) -> list[ConnectionStatus]:
+        """Every connection as it is now."""
+        heard, now = self.ingress.heard, self.steady() / SECOND
+        return [
+            ConnectionStatus(name, each.status, each.reason, now - each.since, said.frames, said.lag_ns)
+            for name, each in self.health.connections.items()
+            for said in (heard.get(name, Heard()),)
+        ]
 
     def facts(self) -> list[tuple[str, str]]:
         """Connections, reconnects, and what was counted at the queue."""

@@ -7,6 +7,7 @@ newest of a symbol is needed.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from feeds.live.arrivals import StateChange
 from feeds.live.counts import Counts
@@ -17,11 +18,19 @@ from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, S
 from pipeline.durations import SECOND
 from pipeline.ingest import RawRows
 
-__all__ = ["AHEAD", "Ingress"]
+__all__ = ["AHEAD", "Heard", "Ingress"]
 
 LAST = 1 << 62
 AHEAD = 600 * SECOND
 """An event time so far ahead of its arrival is an error of the venue: taken over, it would hold the tape's time there."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came on a connection: how many frames, and how long after its event the newest row arrived (ns; may be below 0)."""
+
+    frames: int = 0
+    lag_ns: int | None = None
 
 
 class Ingress:
@@ -40,6 +49,7 @@ class Ingress:
         self.capacity, self.patience, self.by_event = capacity, patience, by_event
         self._steady, self._wake, self._on_change = steady, wake, on_change
         self._of: dict[str, Lines] = {}
+        self.heard: dict[str, Heard] = {}
         self._waiting = Waiting(names, quotes, by_event, conflate_from=capacity // 16)
         self._room = asyncio.Event()
         self._room.set()
@@ -54,8 +64,9 @@ class Ingress:
     def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
         """Queue what a frame said."""
         lines = self._of.get(connection) or self._lines_of(connection)
-        counts, now, empty = self.counts, self._steady(), not len(self._waiting)
+        counts, now, empty, heard = self.counts, self._steady(), not len(self._waiting), self.heard[connection]
         counts.frames += 1
+        heard.frames += 1
         for item in old_first(items):
             if isinstance(item, Trade | Quote):
                 line = (lines.trades if type(item) is Trade else lines.quotes).get(item.symbol)
@@ -63,6 +74,8 @@ class Ingress:
                     counts.unasked += 1
                 elif line.heard_from == connection or self._hears(line, connection, received, item):
                     self._take(line, received, item, now)
+                if item.time is not None:
+                    heard.lag_ns = received - item.time
             else:
                 self._note(lines, connection, received, item)
         if empty and len(self._waiting):
@@ -70,6 +83,7 @@ class Ingress:
 
     def _lines_of(self, connection: str) -> Lines:
         found = self._of[connection] = self.lines[connection.rpartition("/")[0]]
+        self.heard[connection] = Heard()
         return found
 
     def _hears(self, line: Line, connection: str, received: int, item: Item) -> bool:

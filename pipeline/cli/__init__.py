@@ -18,6 +18,8 @@ COMMANDS = {
     "demo": "Replay the bundled tape through the flagship strategy.",
     "inspect": "Look at files of ticks: what they hold, how they are read, what is odd.",
     "replay": "Replay files of recorded ticks through strategies.",
+    "live": "Watch venues live, through strategies.",
+    "record": "Record venues live, to replay later.",
     "strategies": "List, show, begin and check strategies.",
     "config": "Show the settings of a run, and where each comes from.",
     "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",

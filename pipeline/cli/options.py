@@ -13,15 +13,16 @@ from pipeline.settings import BY_KEY, SETTINGS, Setting
 
 __all__ = ["feed_arguments", "said", "setting_options", "settle"]
 
+ARGUMENTS = ("feed.files", "live.sources")
 C = TypeVar("C", bound=Callable[..., Any])
 
 
-def setting_options(*sections: str) -> Callable[[C], C]:
-    """Add `--config` and an option for each setting of these sections; `said` collects what was given."""
+def setting_options(*sections: str, without: tuple[str, ...] = ()) -> Callable[[C], C]:
+    """Add `--config` and an option for each setting of these sections but those `without`; `said` collects what was given."""
 
     def add(command: C) -> C:
         for setting in reversed(SETTINGS):
-            if setting.key.partition(".")[0] in sections and setting.key != "feed.files":
+            if setting.key.partition(".")[0] in sections and setting.key not in (*ARGUMENTS, *without):
                 command = option(setting)(command)
         file = click.Path(path_type=Path, dir_okay=False)
         return click.option("--config", "-c", type=file, metavar="FILE", help="Settings and strategies, as TOML.")(command)
@@ -54,13 +55,13 @@ def said(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value not in (None, ())}
 
 
-def settle(options: dict[str, Any], files: tuple[str, ...] = ()) -> Config:
+def settle(options: dict[str, Any], arguments: tuple[str, ...] = (), key: str = "feed.files") -> Config:
     """Every setting, and the strategies of the configuration file if one is named; what is wrong with either is in `problems`.
 
-    From here on no message of this command shows what `${NAME}` stood for.
+    `arguments` of the command are the setting `key`. From here on no message of this command shows what `${NAME}` stood for.
     """
     path = options.pop("config")
-    config = settled(load_config(path) if path is not None else Config(), said(options) | ({"feed.files": files} if files else {}))
+    config = settled(load_config(path) if path is not None else Config(), said(options) | ({key: arguments} if arguments else {}))
     click.get_current_context().meta[SECRETS] = config.secrets
     return config
 

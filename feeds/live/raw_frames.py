@@ -1,0 +1,248 @@
+"""Frames as they came, with when, in files that a crash cannot spoil; and such files as a feed.
+
+A line is one frame; only the last can be half written. The post-ingest tape is what promises the same alerts again: frames
+promise what the venue said.
+"""
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+from feeds.live.ingress import Ingress
+from feeds.live.line import Lines
+from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Request, Said, Stream, Venue
+from pipeline.alerts import format_time
+from pipeline.errors import InputError, SinkError, UsageError
+from pipeline.ingest import BATCH_ROWS, RawRows
+
+__all__ = ["FrameFile", "FrameWriter", "RecordedVenue", "frames"]
+
+BYTES_A_FILE = 256 << 20
+
+
+class Header(msgspec.Struct, rename={"format": "rxtape"}):
+    """The first line of a file."""
+
+    format: str
+    venue: str
+    streams: list[tuple[str, str]]
+
+
+class Frame(msgspec.Struct):
+    """A line: when it came (ns UTC), on which connection, and the frame (base64 where it was binary)."""
+
+    at: int
+    on: int
+    text: str | None = None
+    binary: str | None = None
+
+    @property
+    def frame(self) -> str | bytes:
+        """As it came."""
+        return self.text if self.text is not None else base64.b64decode(self.binary or "")
+
+
+class FrameWriter:
+    """Writes frames of one venue to `FOLDER/frames-VENUE-TIME-N.jsonl`, a new file whenever one has 256 MiB."""
+
+    def __init__(self, folder: str | Path, venue: str, streams: Sequence[Stream], bytes_a_file: int = BYTES_A_FILE) -> None:
+        self.folder, self.venue, self.streams, self._bytes_a_file = Path(folder), venue, streams, bytes_a_file
+        self._file: BinaryIO | None = None
+        self._files = self._written = 0
+        self._encode = msgspec.json.Encoder().encode
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.folder} cannot be made: {error.strerror or error}") from error
+
+    def write(self, at: int, connection: int, frame: str | bytes) -> None:
+        """Add a frame; it is on its way to the disk when this returns. Raises SinkError where it cannot be written."""
+        line = Frame(at, connection, frame) if isinstance(frame, str) else Frame(at, connection, None, base64.b64encode(frame).decode())
+        try:
+            file = self._file or self._opened(at)
+            self._written += file.write(self._encode(line) + b"\n")
+        except OSError as error:
+            raise SinkError(f"the frames in {self.folder} cannot be written: {error.strerror or error}") from error
+        if self._written >= self._bytes_a_file:
+            self.close()
+
+    def _opened(self, at: int) -> BinaryIO:
+        self._files += 1
+        began = format_time(at // 10**9 * 10**9).translate(str.maketrans("", "", "-:"))
+        file: BinaryIO = (self.folder / f"frames-{self.venue}-{began}-{self._files:04}.jsonl").open("xb", buffering=0)
+        header = Header("frames 1", self.venue, [(each.channel, each.symbol) for each in self.streams])
+        self._written = file.write(self._encode(header) + b"\n")
+        self._file = file
+        return file
+
+    def close(self) -> None:
+        """Close the file under way."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+@dataclass
+class RecordedVenue:
+    """A venue of which every frame is written down before it is read."""
+
+    venue: Venue
+    folder: str | Path
+    now: Callable[[], int]
+    writer: FrameWriter | None = None
+    connections: int = 0
+
+    @property
+    def name(self) -> str:
+        """The venue's."""
+        return self.venue.name
+
+    @property
+    def limits(self) -> Limits:
+        """The venue's."""
+        return self.venue.limits
+
+    @property
+    def consecutive(self) -> bool:
+        """The venue's."""
+        return self.venue.consecutive
+
+    def url(self, streams: Sequence[Stream]) -> str:
+        """The venue's."""
+        return self.venue.url(streams)
+
+    def logins(self) -> Sequence[Request]:
+        """The venue's."""
+        return self.venue.logins()
+
+    def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
+        """The venue's."""
+        return self.venue.subscribe(streams, number)
+
+    def streams(self, symbols: Sequence[str], channels: Sequence[Channel]) -> Sequence[Stream]:
+        """The venue's."""
+        found = self.venue.streams(symbols, channels)
+        if self.writer is None:
+            self.writer = FrameWriter(self.folder, self.name, found)
+        self.writer.streams = found
+        return found
+
+    def decoder(self) -> Decoder:
+        """A reader that writes first."""
+        assert self.writer is not None
+        self.connections += 1
+        return WritingDecoder(self.venue.decoder(), self.writer, self.now, self.connections)
+
+    def close(self) -> None:
+        """Close the file under way."""
+        if self.writer is not None:
+            self.writer.close()
+
+
+@dataclass(slots=True)
+class WritingDecoder:
+    """Writes a frame, then reads it."""
+
+    decoder: Decoder
+    writer: FrameWriter
+    now: Callable[[], int]
+    connection: int
+
+    def decode(self, frame: str | bytes) -> Sequence[Said]:
+        """What the frame says."""
+        self.writer.write(self.now(), self.connection, frame)
+        return self.decoder.decode(frame)
+
+
+@dataclass
+class FrameFile:
+    """A file of frames as a feed: each is read as it was live, at the time it came then; `refused` counts those that cannot be."""
+
+    path: Path
+    venue: Venue
+    streams: tuple[Stream, ...]
+    by_event: bool = True
+    refused: int = 0
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    @property
+    def quotes(self) -> bool:
+        """Whether quotes were listened to."""
+        return any(stream.channel == "quotes" for stream in self.streams)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Those of the live feed."""
+        from feeds.live.feed import QUOTES, TRADES
+
+        return TRADES | QUOTES if self.quotes else TRADES
+
+    def rows(self) -> Iterator[RawRows]:
+        """The rows; a half last line, which a crash leaves, is passed over. Raises InputError for a line that is no frame."""
+        names = tuple(dict.fromkeys(stream.symbol for stream in self.streams))
+        places = {name: place for place, name in enumerate(names, 1)}
+        at = [0]
+        lines = {self.venue.name: Lines("", self.venue.consecutive, places)}
+        ingress = Ingress(lines, names, lambda: at[0], lambda: None, by_event=self.by_event, quotes=self.quotes)
+        decoders: dict[int, Decoder] = {}
+        self.refused, in_order = 0, InOrder()
+        for frame in lines_of(self.path):
+            at[0] = frame.at
+            decoder = decoders.setdefault(frame.on, self.venue.decoder())
+            try:
+                said = decoder.decode(frame.frame)
+            except BadFrame:
+                self.refused += 1
+                continue
+            ingress.said(f"{self.venue.name}/1", frame.at, said)
+            if len(ingress) >= BATCH_ROWS and (raw := ingress.take(BATCH_ROWS)) is not None:
+                yield in_order(raw)
+        while (raw := ingress.take(BATCH_ROWS)) is not None:
+            yield in_order(raw)
+
+
+class InOrder:
+    """Keeps rows that came late at the newest time before them, with their own beside, as a live run does."""
+
+    def __init__(self) -> None:
+        self._newest = 0
+
+    def __call__(self, raw: RawRows) -> RawRows:
+        time = raw.columns["time"]
+        clamped = np.maximum(np.maximum.accumulate(time), self._newest)
+        self._newest = int(clamped[-1])
+        return RawRows(raw.columns | {"time": clamped, "event_time": raw.columns.get("event_time", time)}, raw.names, raw.source)
+
+
+def lines_of(path: Path) -> Iterator[Frame]:
+    decode: Any = msgspec.json.Decoder(Frame).decode
+    with path.open("rb") as file:
+        next(file)
+        for number, line in enumerate(file, 2):
+            try:
+                yield decode(line)
+            except msgspec.MsgspecError as error:
+                if not line.endswith(b"\n"):
+                    return
+                raise InputError(f"{path}:{number} is no frame: {error}; expected one as rxtape record --raw writes them") from error
+
+
+def frames(path: str | Path, venue_named: Callable[[str], Venue], by_event: bool = True) -> FrameFile:
+    """A file of frames as a feed. Raises InputError for a file that is none."""
+    found = Path(path)
+    try:
+        with found.open("rb") as file:
+            header = msgspec.json.decode(file.readline(), type=Header)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(f"{path} is no file of frames: {error}") from error
+    streams = tuple(Stream(channel, symbol) for channel, symbol in header.streams)  # type: ignore[arg-type]
+    return FrameFile(found, venue_named(header.venue), streams, by_event)

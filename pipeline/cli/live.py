@@ -1,0 +1,127 @@
+"""`rxtape live`: venues through strategies, as it happens."""
+
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+
+from pipeline.cli.choice import chosen
+from pipeline.cli.completion import complete_strategy
+from pipeline.cli.job import place_of, refuse_outputs, try_to_build
+from pipeline.cli.live_screen import showing
+from pipeline.cli.options import setting_options, settle
+from pipeline.cli.replay import CHOSEN
+from pipeline.cli.screen import Screen
+from pipeline.config import Config, Problems, Value
+from pipeline.errors import UsageError
+from pipeline.live import Live
+from pipeline.plugins import load
+from pipeline.report import Report
+from pipeline.settings import BY_KEY
+from pipeline.strategy import Strategy
+
+__all__ = ["go_live", "live", "live_feed"]
+
+STOPPING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None)
+OF_RUN = ("record", "quarantine")
+
+
+@click.command(short_help="Watch venues live, through strategies.")
+@click.argument("sources", nargs=-1)
+@click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
+@click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of a strategy.")
+@setting_options("live", "output")
+@click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
+@click.pass_context
+def live(
+    ctx: click.Context, /, sources: tuple[str, ...], strategies: tuple[str, ...], settings: tuple[str, ...], json: bool, **options: Any
+) -> None:
+    """Connect to SOURCES, venue:SYMBOL,SYMBOL, and judge what they tell as it comes; Ctrl-C stops cleanly.
+
+    \b
+    rxtape live binance:BTCUSDT,ETHUSDT --strategy volume_breakout
+    rxtape live binance:BTCUSDT coinbase:BTC-USD -s mine.py -o jsonl:alerts.jsonl -o console:
+    rxtape live kraken:BTC/USD -s spread_widening --record monday
+    rxtape live binance:SPY --url ws://127.0.0.1:8765 -s volume_breakout
+
+    The status of each connection stands on standard error, alerts go to standard output, or where -o says.
+    """
+    config = settle(options, sources, "live.sources")
+    problems = Problems()
+    with problems.noted():
+        config.checked()
+    feed = None
+    with problems.noted(place_of(config.values["live.sources"])):
+        feed = live_feed(config.values, "live binance:BTCUSDT,ETHUSDT --strategy volume_breakout")
+    found = strategies_of(config, strategies, settings, feed, problems)
+    outputs = config.values["output.sinks"].value or ("jsonl:-" if json else "console:",)
+    refuse_outputs(outputs, config.values, problems)
+    problems.told()
+    screen = Screen(json)
+    told = {name: config.values[f"live.{name}"].value for name in OF_RUN}
+    run = Live(feed, *found, sinks=outputs, on_fault=screen.say, on_hang=screen.say, **told)
+    report = asyncio.run(go_live(run, screen, plain=any(url != "console:" and url.endswith(":-") for url in outputs)))
+    screen.summarize(report, told["quarantine"])
+    ctx.exit(report.exit_code)
+
+
+def strategies_of(config: Config, names: tuple[str, ...], settings: tuple[str, ...], feed: Any, problems: Problems) -> list[Strategy]:
+    """The strategies, each of which can be built on the feed; what is wrong is noted."""
+    found = chosen(names, settings, config.strategies, problems)
+    if not names and not config.strategies and not config.faulty("strategy"):
+        with problems.noted():
+            raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (see rxtape strategies list)")
+    for choice, strategy in found:
+        try_to_build(choice, strategy, feed, problems)
+    return [strategy for _, strategy in found]
+
+
+def live_feed(values: Mapping[str, Value], example: str, **more: Any) -> Any:
+    """The feed of the sources that are named; `example` is what to write where none is."""
+    sources = values["live.sources"]
+    if not sources.value:
+        raise UsageError(f"no venue named; write rxtape {example}")
+    changed = {key: value.value for key, value in values.items() if value.value != BY_KEY[key].default}
+    given = {BY_KEY[key].name: value for key, value in changed.items() if key.startswith("live.")}
+    for name in (*OF_RUN, "sources"):
+        given.pop(name, None)
+    return load("feed", "live")(sources.value, **given, **more)
+
+
+async def go_live(live: Live, screen: Screen, plain: bool, seconds: float | None = None) -> Report:
+    """Run until a signal, the end of the feed, or for some seconds; a second signal does not wait."""
+    stop = asyncio.Event()
+    with stopping(asyncio.get_running_loop(), stop):
+        await live.start()
+        with showing(live, screen, plain):
+            waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(live.wait())]
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for each in waiting:
+                each.cancel()
+            report = await live.stop()
+    return report
+
+
+@contextmanager
+def stopping(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
+    """The first signal sets `stop`; from then on signals are what they were."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        restore()
+        loop.call_soon_threadsafe(stop.set)
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in STOPPING:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,70 @@
+"""What a live run shows: a line a connection and one for the alerts, redrawn; on anything but a terminal, changes as they happen."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import rich
+from rich.console import Console
+from rich.live import Live as Redrawn
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.screen import Screen
+from pipeline.cli.tidy import tidy
+from pipeline.feed import ConnectionStatus
+from pipeline.live import Live
+
+__all__ = ["showing"]
+
+STYLES = {"LIVE": "green", "STALE": "yellow", "GAPPED": "yellow", "DOWN": "red"}
+
+
+@contextmanager
+def showing(live: Live, screen: Screen, plain: bool) -> Iterator[None]:
+    """Show a run until the end of the block; `plain`: no line that is redrawn, since alerts come to the same terminal as they are."""
+    if plain or not sys.stderr.isatty():
+        told = live.changes.subscribe(lambda change: screen.say(change))
+        try:
+            yield
+        finally:
+            told.dispose()
+        return
+    console = rich.get_console() if sys.stdout.isatty() else Console(stderr=True)
+    status = StatusLine(live)
+    told = live.changes.subscribe(lambda change: console.print(Text(f"rxtape: {tidy(change)}", style="dim")))
+    try:
+        with Redrawn(
+            get_renderable=status.table, console=console, refresh_per_second=4, transient=True, redirect_stdout=False, redirect_stderr=False
+        ):
+            yield
+    finally:
+        told.dispose()
+
+
+class StatusLine:
+    """The state of a run, with frames a second since the last look."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def table(self) -> Table:
+        """A row a connection, and one for the run."""
+        table = Table.grid(padding=(0, 2))
+        for each in self.live.feed.status():
+            state = Text(each.status, style=STYLES.get(each.status, ""))
+            table.add_row(Text(each.connection, style="bold"), state, *(Text(tidy(text), style="dim") for text in self._words(each)))
+        report = self.live.report
+        table.add_row(Text("alerts", style="bold"), Text(f"{report.alert_count:,}"), Text(f"{report.ticks:,} ticks", style="dim"))
+        return table
+
+    def _words(self, each: ConnectionStatus) -> tuple[str, str, str]:
+        frames, at = self._seen.get(each.connection, (each.frames, monotonic()))
+        now = monotonic()
+        rate = (each.frames - frames) / (now - at) if now > at else 0.0
+        if now - at >= 1.0 or each.connection not in self._seen:
+            self._seen[each.connection] = each.frames, now
+        lag = "" if each.lag_ns is None else f"lag {each.lag_ns / 1e6:,.0f} ms"
+        return f"{rate:,.0f} messages/s", lag, each.reason or f"for {each.seconds:,.0f} s"
