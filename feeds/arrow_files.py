@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from feeds.blocks import one_ahead
 from feeds.reading import Reading
-from feeds.table_rows import Shape, Shaped, Table, shape_of
+from feeds.table_rows import Table
+from feeds.table_shape import Shape, Shaped, shape_of
 from pipeline.errors import InputError, UsageError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows

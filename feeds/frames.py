@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from feeds.reading import Reading
-from feeds.table_rows import Shape, Shaped, Table, shape_of
+from feeds.table_rows import Table
+from feeds.table_shape import Shape, Shaped, shape_of
 from pipeline.errors import InputError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows

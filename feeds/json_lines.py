@@ -14,7 +14,8 @@ from msgspec import UNSET, UnsetType
 from feeds.blocks import one_ahead
 from feeds.json_cells import WHOLE, Object, array_of, object_of, reason_of, type_of
 from feeds.reading import Reading
-from feeds.table_rows import Bad, Shape, Shaped, Table, shape_of
+from feeds.table_rows import Bad, Table
+from feeds.table_shape import Shape, Shaped, shape_of
 from feeds.text_blocks import BLOCK_BYTES, line_blocks
 from pipeline.errors import BadRow, InputError, UsageError
 from pipeline.feed import Feed

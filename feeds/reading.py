@@ -1,7 +1,7 @@
 """How a file of ticks is read: which of its columns are which, and what their cells mean. The same for every format."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -123,6 +123,14 @@ class Reading:
         if self.symbol is None:
             return None if path is None else re.split(r"[.\-_]", path.name)[0] or None
         return self.symbol if path is None else self.symbol.replace("{FOLDER}", path.absolute().parent.name.upper())
+
+    def symbol_beside(self, source: str, path: Path | None, columns: Container[str]) -> str | None:
+        """The symbol of every row; None where one of the columns holds it. UsageError where it is given all the same."""
+        if "symbol" not in columns:
+            return self.symbol_of(path)
+        if self.symbol is not None:
+            raise UsageError(f"{source}: the file has a column of symbols; symbol={self.symbol!r} is for one without")
+        return None
 
     def day_of(self, path: Path | None) -> date | None:
         """The day whose midnight times count from; None where they do not. UsageError where it cannot be told."""

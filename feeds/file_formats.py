@@ -1,0 +1,69 @@
+"""What reads a file, by the ending of its name, and which settings mean something to it."""
+
+from collections.abc import Callable, Collection
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from feeds.reading import Reading
+from pipeline.errors import UsageError
+from pipeline.feed import Feed
+
+__all__ = ["Format", "format_of", "refuse_settings_of_text"]
+
+TEXT = (".csv", ".txt", ".tsv")
+PACKED = (".gz", ".zst", ".zip")
+PARQUET, ARROW = ("arrow_files", "parquet", "Parquet"), ("arrow_files", "arrow", "Arrow")
+JSON_LINES = ("json_lines", "json_lines", "JSON lines")
+FORMATS = {
+    ".parquet": PARQUET, ".pq": PARQUET, ".arrow": ARROW, ".feather": ARROW, ".ipc": ARROW, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES,
+}  # fmt: skip
+LOOKED_AT = 4096
+OF_TEXT = {"delimiter": "--delimiter", "decimal": "--decimal", "header": "--no-header", "names": "--names"}
+
+
+class Format(NamedTuple):
+    """What a file is called, whether it is CSV text, and what reads it."""
+
+    name: str
+    is_text: bool
+    read: Callable[[Path, Reading], Feed]
+
+
+def format_of(path: Path) -> Format:
+    """The format of a file: that of its ending, else CSV if it is text; UsageError for what is neither."""
+    endings = [ending.lower() for ending in path.suffixes]
+    packed = bool(endings) and endings[-1] in PACKED
+    ending = endings[-1 - packed] if len(endings) > packed else ""
+    if ending in FORMATS:
+        module, function, name = FORMATS[ending]
+        return Format(name, False, getattr(import_module(f"feeds.{module}"), function))
+    if path.is_file() and not packed and ending not in TEXT and not looks_like_text(path):
+        known = " ".join((*TEXT, *FORMATS))
+        raise UsageError(
+            f"{path} is no text, and its name does not say what else it is; rxtape reads {known}, and CSV in {' '.join(PACKED)}"
+        )
+    return Format("CSV", True, csv_feed)
+
+
+def csv_feed(path: Path, reading: Reading) -> Feed:
+    """A file of CSV."""
+    from feeds.csv_layout import layout_of
+    from feeds.recorded import RecordedCsv
+
+    return RecordedCsv(path, layout_of(path, reading))
+
+
+def looks_like_text(path: Path) -> bool:
+    with path.open("rb") as opened:
+        piece = opened.read(LOOKED_AT)
+    return b"\0" not in piece or piece.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+def refuse_settings_of_text(path: Path, format_name: str, given: Collection[str]) -> None:
+    """Refuse the settings that only text has, of those that are given."""
+    wrong = [option for name, option in OF_TEXT.items() if name in given]
+    if wrong:
+        says, them = ("says", "it") if len(wrong) == 1 else ("say", "them")
+        hint = "; which column is which is said by --columns time=T,price=px" if "--names" in wrong else ""
+        raise UsageError(f"{path} is {format_name}, not CSV, and {' and '.join(wrong)} {says} how text is read; leave {them} out{hint}")
