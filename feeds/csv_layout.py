@@ -9,7 +9,7 @@ from feeds.csv_cells import SIDES, Layout, Reader, cells_of
 from feeds.csv_time_formats import TimeFormat
 from feeds.csv_times import INTEGER, ISO, NUMBER, OUT_OF_RANGE, RefusedError, Times, unit_of
 from feeds.reading import Reading
-from feeds.text_blocks import lines_with_text
+from feeds.text_blocks import TOO_LONG, is_too_long, lines_with_text
 from pipeline.errors import BadRow, InputError, UsageError
 
 __all__ = ["first_line", "layout_of"]
@@ -29,6 +29,8 @@ def first_line(path: Path) -> Line:
     number, line = next(lines_with_text(path), (0, b""))
     if not line:
         raise InputError(f"{path}: the file is empty; expected a header and rows")
+    if is_too_long(line):
+        raise InputError(f"{path}:{number} {line[:40].decode(errors='replace')!r} {TOO_LONG}")
     if line.startswith(OTHER_BOMS):
         raise InputError(f"{path}: the text is UTF-16; convert it to UTF-8")
     if b"\r" in line:

@@ -16,7 +16,7 @@ from feeds.json_cells import WHOLE, Object, array_of, object_of, reason_of, type
 from feeds.reading import Reading
 from feeds.table_rows import Bad, Table
 from feeds.table_shape import Shape, Shaped, shape_of
-from feeds.text_blocks import BLOCK_BYTES, line_blocks
+from feeds.text_blocks import BLOCK_BYTES, is_too_long, line_blocks
 from pipeline.errors import BadRow, InputError, UsageError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows
@@ -127,7 +127,7 @@ class JsonFeed(Shaped):
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         whole = block.startswith(b"{") and block.count(b"\n{") == lines - 1 and block.count(b"}\n") + block.endswith(b"}") == lines
-        if self._decoder is None or not whole or b"\\" in block:
+        if self._decoder is None or not whole or is_too_long(block) or b"\\" in block:
             return None
         try:
             block.decode()
@@ -156,7 +156,7 @@ class JsonFeed(Shaped):
         bad: Bad = {}
         numbers: list[int] = []
         for number, raw in enumerate(block.removesuffix(b"\n").split(b"\n")):
-            if not raw.strip():
+            if not raw.strip() and not is_too_long(raw):
                 continue
             read = object_of(raw, values)
             if isinstance(read, str):
