@@ -27,57 +27,44 @@ Source = Path | str
 
 
 def file(
-    paths: StrPath | Sequence[StrPath],
-    *,
-    preset: str | None = None,
-    columns: Mapping[str, str] = {},
-    time_unit: str | None = None,
-    time_format: str | None = None,
-    tz: str | None = None,
-    day: str | None = None,
-    price_scale: float = 1.0,
-    symbol: str | None = None,
-    sides: Mapping[str, int] = {},
-    zero_is_absent: bool = False,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    header: bool = True,
-    names: Sequence[str] = (),
-    sort: bool = False,
-    start: str | int | None = None,
-    until: str | int | None = None,
-    speed: str = "max",
-) -> Feed:
+    paths: StrPath | Sequence[StrPath], *, preset: str | None = None, columns: Mapping[str, str] = {},
+    time_unit: str | None = None, time_format: str | None = None, tz: str | None = None, day: str | None = None,
+    price_scale: float = 1.0, symbol: str | None = None, sides: Mapping[str, int] = {}, zero_is_absent: bool = False,
+    delimiter: str | None = None, decimal: str | None = None, header: bool = True, names: Sequence[str] = (),
+    sort: bool = False, start: str | int | None = None, until: str | int | None = None, speed: str = "max",
+) -> Feed:  # fmt: skip
     """The ticks of one file or several (paths or globs), as one feed in order of time.
 
     The ending of a name tells the format: .csv .txt .tsv (also .gz .zst .zip), .parquet .pq, .arrow .feather .ipc, .jsonl
     .ndjson; any other file is read as CSV if it is text. A feed of a plug-in may stand among them: "myfeed:ARGUMENT".
     `preset` names a venue (binance, tardis, lean-us, ...); the options from `columns` to `names` say how the files are
     read, as in `feeds.reading.Reading`, and come before those of the preset. `sort` reads everything first and puts it in
-    order. `start` and `until` (not included) are ISO 8601 text with a zone, or ns UTC. `speed` is "max", or how many times
-    as fast as it was: "60x".
+    order. `start` and `until` (not included) are ISO 8601 text with a zone, or ns UTC. `speed` is "max", or such as "60x".
 
     Raises UsageError for names that match no file and options that cannot be meant, InputError for a file without ticks.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     for day, price in ((7, 167.4), (8, 165.2)):
-    ...         _ = Path(folder, f"SPY_{day}.csv").write_text(f"Date;Px\\n2013-10-0{day} 09:30:00;{price}\\n")
+    ...     for day in (7, 8):
+    ...         _ = Path(folder, f"SPY_{day}.csv").write_text(f"Date;Px\\n2013-10-0{day} 09:30:00;16{day}.5\\n")
     ...     feed = file(f"{folder}/SPY_*.csv", columns={"price": "Px"}, tz="America/New_York")
-    ...     [(rows.names, rows.columns["price"].tolist()) for rows in feed.rows()]
-    [(('SPY',), [167.4]), (('SPY',), [165.2])]
+    ...     [rows.columns["price"].tolist() for rows in feed.rows()]
+    [[167.5], [168.5]]
     """
-    wanted = {
-        "columns": dict(columns), "time_unit": time_unit, "time_format": time_format, "tz": tz, "day": day, "price_scale": price_scale,
-        "symbol": symbol, "sides": dict(sides), "zero_is_absent": zero_is_absent, "delimiter": delimiter, "decimal": decimal or ".",
-        "header": header, "names": tuple(names),
-    }  # fmt: skip
-    given = {name: value for name, value in wanted.items() if value != DEFAULTS[name]}
+    given = given_of(
+        columns=dict(columns), time_unit=time_unit, time_format=time_format, tz=tz, day=day, price_scale=price_scale, symbol=symbol,
+        sides=dict(sides), zero_is_absent=zero_is_absent, delimiter=delimiter, decimal=decimal or ".", header=header, names=tuple(names),
+    )  # fmt: skip
     ends, pace = span(start, until), speed_of(speed)
     sources = found([paths] if isinstance(paths, str | PathLike) else paths)
     refuse_unread(sources, given if preset is None else given | {"preset": preset})
     feed = merged([opened(source, preset, given) for source in sources])
     return paced(between(in_order(feed) if sort else feed, *ends), pace)
+
+
+def given_of(**told: Any) -> dict[str, Any]:
+    """What differs from the defaults of a reading."""
+    return {name: value for name, value in told.items() if value != DEFAULTS[name]}
 
 
 def found(paths: Sequence[StrPath]) -> list[Source]:

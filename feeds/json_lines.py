@@ -56,23 +56,30 @@ def json_lines(path: str | Path, reading: Reading = PLAIN) -> Feed:
         raise UsageError(f"there is no file {found}")
     if not found.is_file():
         raise UsageError(f"{found} is not a regular file")
+    keys = keys_of(found)
+    types = [(key, type_of([value for _, value in values])) for key, values in keys.items()]
+    return JsonFeed(found, shape_of(str(found), types, lambda key: first_known(keys[key]), reading, found))
+
+
+def first_known(values: list[tuple[int, Any]]) -> tuple[int, object]:
+    """The first value that is not null, and its line."""
+    return next((each for each in values if each[1] is not None), (0, None))
+
+
+def keys_of(path: Path) -> dict[str, list[tuple[int, Any]]]:
+    """The keys of the first lines, each with its values and their lines; what is wrong with them where none is an object."""
     keys: dict[str, list[tuple[int, Any]]] = {}
     fault: BadRow | None = None
-    for line, raw in islice(first_lines(found), SAMPLE_LINES):
+    for line, raw in islice(first_lines(path), SAMPLE_LINES):
         read = object_of(raw, ())
         if isinstance(read, str):
-            fault = fault or whole_line(str(found), line, raw, read)
+            fault = fault or BadRow(str(path), line, "object", shown(raw), read)
             continue
         for key, value in read.items():
             keys.setdefault(key, []).append((line, value))
     if not keys:
-        raise fault or InputError(f"{found}: the file has no rows")
-
-    def first(key: str) -> tuple[int, object]:
-        return next((each for each in keys[key] if each[1] is not None), (0, None))
-
-    types = [(key, type_of([value for _, value in values])) for key, values in keys.items()]
-    return JsonFeed(found, shape_of(str(found), types, first, reading, found))
+        raise fault or InputError(f"{path}: the file has no rows")
+    return keys
 
 
 def first_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -180,10 +187,6 @@ class JsonFeed(Shaped):
             for row in range(count):
                 if all(each[row] is UNSET for each in prices):
                     bad.setdefault(row, (names[0], None, f"is missing: the object has no key {' or '.join(names)}"))
-
-
-def whole_line(source: str, line: int, raw: bytes, reason: str) -> BadRow:
-    return BadRow(source, line, "object", shown(raw), reason)
 
 
 def shown(raw: bytes) -> str:

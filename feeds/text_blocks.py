@@ -1,6 +1,6 @@
 """The text of a file in blocks of whole lines. What is damaged ends it, after the lines before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from feeds.packed import Read, pieces
@@ -17,39 +17,41 @@ BOM = b"\xef\xbb\xbf"
 
 
 def line_blocks(path: Path, size: int = BLOCK_BYTES, read: Read = lambda count: None) -> Iterator[bytes]:
-    """Blocks of at least `size` bytes that end with a line (the last line of a file may lack its line end).
+    """Blocks of about `size` bytes or more that end with a line (the last line of a file may lack its line end).
 
     A line of more than 1 MiB is a block of its own, cut to little more than that: `is_too_long` knows it. Raises
     InputError for what cannot be read or unpacked, after the lines before it.
     """
+    text, cut = b"", False
+    for more in gathered(pieces(path, read), size):
+        if cut:
+            place = more.find(b"\n") + 1
+            more, cut = more[place:] if place else b"", not place
+        text += more
+        end = text.rfind(b"\n") + 1
+        yield from long_lines_apart(text[:end])
+        text = text[end:]
+        if len(text) >= KEPT:
+            yield text[:KEPT] + b"\n"
+            text, cut = b"", True
+    yield from long_lines_apart(text)
+
+
+def gathered(some: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Pieces put together until they are of that size; what came before a fault is given before it."""
     held: list[bytes] = []
-    fault: InputError | None = None
-    waiting, cut = 0, False
+    count = 0
     try:
-        for piece in pieces(path, read):
-            if cut:
-                place = piece.find(b"\n") + 1
-                piece, cut = piece[place:], not place
-                if cut:
-                    continue
+        for piece in some:
             held.append(piece)
-            waiting += len(piece)
-            if waiting < size:
-                continue
-            text = b"".join(held)
-            end = text.rfind(b"\n") + 1
-            yield from long_lines_apart(text[:end])
-            text = text[end:]
-            if cut := len(text) >= KEPT:
-                yield text[:KEPT] + b"\n"
-                text = b""
-            held, waiting = [text], len(text)
-    except InputError as error:
-        fault = error
-    text = b"".join(held)
-    yield from long_lines_apart(text[: text.rfind(b"\n") + 1] if fault else text)
-    if fault:
-        raise fault
+            count += len(piece)
+            if count >= size:
+                yield b"".join(held)
+                held, count = [], 0
+    except InputError:
+        yield b"".join(held)
+        raise
+    yield b"".join(held)
 
 
 def long_lines_apart(text: bytes) -> Iterator[bytes]:
