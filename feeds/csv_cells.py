@@ -15,9 +15,10 @@ from pipeline.errors import BadRow
 from pipeline.symbols import is_symbol
 from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["FARTHEST_NS", "SCALED", "SIDES", "Layout", "Reader", "cells_of"]
+__all__ = ["FARTHEST_NS", "NO_SIDE", "SCALED", "SIDES", "Layout", "Reader", "cells_of"]
 
 SIDES = {"buy": 1, "b": 1, "sell": -1, "s": -1, "1": 1, "+1": 1, "-1": -1, "0": 0, "unknown": 0, "": 0}
+NO_SIDE = "is no side; expected buy or sell, or words that --sides explains, as in --sides B=buy,S=sell"
 SCALED = ("price", "bid", "ask")
 FARTHEST_NS = 10 * 366 * 86_400 * 10**9
 """No tick is ten years after the one before it: one row of 2099 would make every row after it late."""
@@ -180,5 +181,5 @@ def integer_of(text: str) -> int:
 
 def side_of(text: str, sides: dict[str, int]) -> int:
     if text.lower() not in sides:
-        raise RefusedError("is no side; expected buy or sell")
+        raise RefusedError(NO_SIDE)
     return sides[text.lower()]

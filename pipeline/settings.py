@@ -163,7 +163,7 @@ EXPECTED = {
     "text": "text", "texts": "a list of texts", "table": 'a table such as { time = "Date+Time", price = "px" }', "flag": "true or false",
     "integer": "a whole number", "number": "a number", "length": 'a length of time such as "2s"',
     "zone": "a time zone", "time": "a time such as 2013-10-07T13:30:00Z", "character": 'one character, such as ; (a tab is "tab")',
-    "sides": 'a table such as { B = "buy", S = "sell", any = "unknown" }',
+    "sides": "buy, sell or unknown for each word, such as B=buy,S=sell",
     "speed": 'max, or how many times as fast as it was, such as "1x" or "60x"',
 }  # fmt: skip
 

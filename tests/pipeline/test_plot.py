@@ -220,6 +220,9 @@ def test_thinning_keeps_everything_where_there_is_little_and_one_moment_is_no_tr
 def test_an_unknown_symbol_is_told_with_the_nearest():
     with pytest.raises(UnknownName, match="no symbol of the tape named 'INDK'; did you mean 'INDQ'"):
         run(demo()).plot("INDK")
+    many = Ticks.of(np.arange(500) + START, [f"S{place:03}" for place in range(500)], price=np.ones(500))
+    with pytest.raises(UnknownName, match=r"did you mean 'S499'\? There are: S000, S001, .*S059, and 440 more$"):
+        run(many).plot("S4999")
 
 
 class Once(Cut):
