@@ -1,6 +1,6 @@
-"""What reads a file, by the ending of its name, and which settings mean something to it."""
+"""What reads a file, by the ending of its name."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -9,23 +9,20 @@ from feeds.reading import Reading
 from pipeline.errors import UsageError
 from pipeline.feed import Feed
 
-__all__ = ["Format", "format_of", "refuse_settings_of_text"]
+__all__ = ["Format", "format_of"]
 
 TEXT = (".csv", ".txt", ".tsv")
 PACKED = (".gz", ".zst", ".zip")
-PARQUET, ARROW = ("arrow_files", "parquet", "Parquet"), ("arrow_files", "arrow", "Arrow")
-JSON_LINES = ("json_lines", "json_lines", "JSON lines")
+PARQUET, ARROW, JSON_LINES = ("arrow_files", "parquet"), ("arrow_files", "arrow"), ("json_lines", "json_lines")
 FORMATS = {
     ".parquet": PARQUET, ".pq": PARQUET, ".arrow": ARROW, ".feather": ARROW, ".ipc": ARROW, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES,
 }  # fmt: skip
 LOOKED_AT = 4096
-OF_TEXT = {"delimiter": "--delimiter", "decimal": "--decimal", "header": "--no-header", "names": "--names"}
 
 
 class Format(NamedTuple):
-    """What a file is called, whether it is CSV text, and what reads it."""
+    """Whether a file is CSV text, and what reads it."""
 
-    name: str
     is_text: bool
     read: Callable[[Path, Reading], Feed]
 
@@ -36,14 +33,14 @@ def format_of(path: Path) -> Format:
     packed = bool(endings) and endings[-1] in PACKED
     ending = endings[-1 - packed] if len(endings) > packed else ""
     if ending in FORMATS:
-        module, function, name = FORMATS[ending]
-        return Format(name, False, getattr(import_module(f"feeds.{module}"), function))
+        module, function = FORMATS[ending]
+        return Format(False, getattr(import_module(f"feeds.{module}"), function))
     if path.is_file() and not packed and ending not in TEXT and not looks_like_text(path):
         known = " ".join((*TEXT, *FORMATS))
         raise UsageError(
             f"{path} is no text, and its name does not say what else it is; rxtape reads {known}, and CSV in {' '.join(PACKED)}"
         )
-    return Format("CSV", True, csv_feed)
+    return Format(True, csv_feed)
 
 
 def csv_feed(path: Path, reading: Reading) -> Feed:
@@ -58,12 +55,3 @@ def looks_like_text(path: Path) -> bool:
     with path.open("rb") as opened:
         piece = opened.read(LOOKED_AT)
     return b"\0" not in piece or piece.startswith((b"\xff\xfe", b"\xfe\xff"))
-
-
-def refuse_settings_of_text(path: Path, format_name: str, given: Collection[str]) -> None:
-    """Refuse the settings that only text has, of those that are given."""
-    wrong = [option for name, option in OF_TEXT.items() if name in given]
-    if wrong:
-        says, them = ("says", "it") if len(wrong) == 1 else ("say", "them")
-        hint = "; which column is which is said by --columns time=T,price=px" if "--names" in wrong else ""
-        raise UsageError(f"{path} is {format_name}, not CSV, and {' and '.join(wrong)} {says} how text is read; leave {them} out{hint}")

@@ -1,6 +1,6 @@
 """Files of ticks as one feed: each read as its name says; several merged in order of time, sorted, narrowed and paced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from glob import glob
 from os import PathLike, fspath
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from feeds.csv_times import RefusedError, Times
-from feeds.file_formats import format_of, refuse_settings_of_text
+from feeds.file_formats import format_of
 from feeds.merging import merged
 from feeds.presets import reading_by
-from feeds.reading import Reading
+from feeds.reading import OF_TEXT, Reading
 from feeds.streams import between, in_order, paced, speed_of
 from pipeline.errors import UsageError
 from pipeline.feed import Feed
@@ -58,7 +58,7 @@ def file(
     ends, pace = span(start, until), speed_of(speed)
     sources = found([paths] if isinstance(paths, str | PathLike) else paths)
     refuse_unread(sources, given if preset is None else given | {"preset": preset})
-    feed = merged([opened(source, preset, given) for source in sources])
+    feed = merged(opened(sources, preset, given))
     return paced(between(in_order(feed) if sort else feed, *ends), pace)
 
 
@@ -89,22 +89,25 @@ def matches(pattern: str) -> list[Path]:
     return [Path(name) for name in names]
 
 
-def refuse_unread(sources: Sequence[Source], given: Mapping[str, Any]) -> None:
-    """Refuse settings by which nothing is read, of those that are given."""
-    files = [(source, format_of(source)) for source in sources if isinstance(source, Path)]
-    if not files and given:
+def refuse_unread(sources: Sequence[Source], given: Collection[str]) -> None:
+    """Refuse settings where there is no file to read by them."""
+    if given and not any(isinstance(source, Path) for source in sources):
         options = " and ".join("--no-header" if name == "header" else f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"{sources[0]} is no file, and {options} would say how one is read; leave that out")
-    if files and not any(form.is_text for _, form in files):
-        refuse_settings_of_text(files[0][0], files[0][1].name, given)
 
 
-def opened(source: Source, preset: str | None, given: dict[str, Any]) -> Feed:
-    """One file, read as its name and the options say, or one feed of a plug-in."""
-    if isinstance(source, str):
-        return open_feed(source)
-    form = format_of(source)
-    return form.read(source, reading_by(preset, source, given, form.is_text))
+def opened(sources: Sequence[Source], preset: str | None, given: Mapping[str, Any]) -> list[Feed]:
+    """The feeds, files as their names and the settings say; what only text has is for the text among them, if there is any."""
+    formats = {source: format_of(source) for source in sources if isinstance(source, Path)}
+    for_tables = {name: given[name] for name in given if name not in OF_TEXT} if any(form.is_text for form in formats.values()) else given
+    feeds: list[Feed] = []
+    for source in sources:
+        if isinstance(source, str):
+            feeds.append(open_feed(source))
+        else:
+            form = formats[source]
+            feeds.append(form.read(source, reading_by(preset, source, given if form.is_text else for_tables, form.is_text)))
+    return feeds
 
 
 def span(start: str | int | None, until: str | int | None) -> tuple[int | None, int | None]:

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from feeds.blocks import one_ahead
 from feeds.json_cells import WHOLE, Object, array_of, object_of, reason_of, type_of
-from feeds.reading import Reading
+from feeds.reading import PLAIN, Reading
 from feeds.table_rows import Bad, Table
 from feeds.table_shape import Shape, Shaped, shape_of
 from feeds.text_blocks import BLOCK_BYTES, is_too_long, line_blocks
@@ -24,7 +24,6 @@ from pipeline.ingest import RawRows
 __all__ = ["json_lines"]
 
 SAMPLE_LINES = 1000
-PLAIN = Reading()
 BOM, OTHER_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 Cell = int | float | str | bool | None | UnsetType
 Lines = dict[str, list[Any]]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.errors import InputError, UnknownName, UsageError
 
-__all__ = ["ALIASES", "UNITS", "Reading"]
+__all__ = ["ALIASES", "OF_TEXT", "PLAIN", "UNITS", "Reading"]
 
 ALIASES = {
     "time": ("timestamp", "time", "ts", "datetime", "date", "timestamp_ns", "time_ns", "epoch"),
@@ -27,6 +27,8 @@ ALIASES = {
 }
 UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 JOINED = ("time", "symbol")
+OF_TEXT = {"delimiter": "--delimiter", "decimal": "--decimal", "header": "--no-header", "names": "--names"}
+"""What only CSV can be told, and how the command line spells it."""
 TAB = ("\\t", "tab")
 
 
@@ -114,6 +116,14 @@ class Reading:
                 places[column] = (plain.index(alias),)
         return places
 
+    def refuse_text(self, source: str) -> None:
+        """UsageError where something is told that only CSV can be told, which the source is not."""
+        wrong = [option for name, option in OF_TEXT.items() if getattr(self, name) != getattr(PLAIN, name)]
+        if wrong:
+            says, them = ("says", "it") if len(wrong) == 1 else ("say", "them")
+            hint = "; which column is which is said by --columns time=T,price=px" if "--names" in wrong else ""
+            raise UsageError(f"{source} is no CSV, and {' and '.join(wrong)} {says} how that is read; leave {them} out{hint}")
+
     def symbol_of(self, path: Path | None) -> str | None:
         """The symbol of a file that has no such column; None where neither the user nor a file's name tells.
 
@@ -143,6 +153,10 @@ class Reading:
             except ValueError:
                 continue
         raise UsageError(f"{path}: the times count from midnight, and {text!r} names no day; expected one such as 20131007 or 2013-10-07")
+
+
+PLAIN = Reading()
+"""Nothing is told."""
 
 
 def is_delimiter(text: str) -> bool:

@@ -83,6 +83,7 @@ def shape_of(
     Raises UsageError for a column that is named and not there, InputError for what cannot become ticks, BadRow for a
     first time that is none.
     """
+    reading.refuse_text(source)
     names = [name for name, _ in types]
     placed = {column: tuple(names[place] for place in some) for column, some in reading.places(source, names).items()}
     kind_of = dict(types)

@@ -70,9 +70,12 @@ OF_TEXT = {
 @pytest.mark.parametrize("option", OF_TEXT)
 def test_settings_of_text_are_refused_where_there_is_none(tmp_path, ending, option):
     path = written(tmp_path, ending)
-    kind = {"parquet": "Parquet", "arrow": "Arrow", "jsonl": "JSON lines"}[ending]
-    with pytest.raises(UsageError, match=f"{path} is {kind}, not CSV, and {option} says how text is read; leave it out"):
+    with pytest.raises(UsageError, match=f"{path} is no CSV, and {option} says how that is read; leave it out"):
         file(path, **OF_TEXT[option])
+    with pytest.raises(UsageError, match=f"frame is no CSV, and {option} says"):
+        from_frame(pd.DataFrame(ROWS), **OF_TEXT[option])
+    with pytest.raises(UsageError, match=f"{path} is no CSV, whose columns the preset binance names"):
+        file(path, preset="binance")
 
 
 def test_settings_of_text_are_for_the_text_among_several_files(tmp_path):
@@ -80,7 +83,7 @@ def test_settings_of_text_are_for_the_text_among_several_files(tmp_path):
     paths = [written(tmp_path, "parquet"), tmp_path / "later.csv"]
     found = all_rows_of(file(paths, delimiter=";", decimal=",", sides={"true": 1, "any": 0}))[0]
     assert found[-1]["price"] == 1.5
-    with pytest.raises(UsageError, match="--delimiter and --names say how text is read; leave them out; which column is which"):
+    with pytest.raises(UsageError, match="--delimiter and --names say how that is read; leave them out; which column is which"):
         file(paths[0], delimiter=";", names=["time"])
 
 
