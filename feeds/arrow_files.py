@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feeds.blocks import one_ahead
-from feeds.reading import Reading
-from feeds.table_rows import Shape, Shaped, Table, shape_of
+from feeds.reading import PLAIN, Reading
+from feeds.table_rows import Table
+from feeds.table_shape import Shape, Shaped, shape_of
 from pipeline.errors import InputError, UsageError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows
@@ -25,7 +26,6 @@ PARQUET, ENCRYPTED, IPC, FEATHER_1 = b"PAR1", b"PARE", b"ARROW1", b"FEA1"
 STREAM, END_OF_STREAM = b"\xff\xff\xff\xff", b"\xff\xff\xff\xff\0\0\0\0"
 DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, NotImplementedError, MemoryError)
 """What pyarrow raises where the bytes of a file are wrong."""
-PLAIN = Reading()
 
 
 def parquet(path: str | Path, reading: Reading = PLAIN) -> Feed:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feeds.csv_times import INTEGER, NUMBER, RefusedError, Times
+from feeds.text_blocks import TOO_LONG, is_too_long
 from pipeline.errors import BadRow
 from pipeline.symbols import is_symbol
 from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["FARTHEST_NS", "SCALED", "SIDES", "Layout", "Reader", "cells_of"]
+__all__ = ["FARTHEST_NS", "NO_SIDE", "SCALED", "SIDES", "Layout", "Reader", "cells_of"]
 
 SIDES = {"buy": 1, "b": 1, "sell": -1, "s": -1, "1": 1, "+1": 1, "-1": -1, "0": 0, "unknown": 0, "": 0}
+NO_SIDE = "is no side; expected buy or sell, or words that --sides explains, as in --sides B=buy,S=sell"
 SCALED = ("price", "bid", "ask")
 FARTHEST_NS = 10 * 366 * 86_400 * 10**9
 """No tick is ten years after the one before it: one row of 2099 would make every row after it late."""
@@ -68,7 +70,7 @@ class Reader:
     def rows(self, block: bytes, line: int) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
         """The line of each row, and its values or why it has none; `line` is that of the block's beginning."""
         for number, raw in enumerate(block.removesuffix(b"\n").split(b"\n"), line):
-            if raw.strip():
+            if raw.strip() or is_too_long(raw):
                 try:
                     yield number, self.values(self.cells(raw.removesuffix(b"\r"), number), number)
                 except BadRow as bad:
@@ -77,14 +79,16 @@ class Reader:
     def cells(self, raw: bytes, line: int) -> list[str]:
         """The cells of a line; BadRow where it is not as wide as the header."""
         names, delimiter = self.layout.names, self.layout.delimiter
+        if is_too_long(raw):
+            raise self.bad(line, names[min(raw.count(delimiter.encode()), len(names) - 1)], raw.decode(errors="replace"), TOO_LONG)
         try:
             text = raw.decode()
             cells = cells_of(text, delimiter)
         except UnicodeDecodeError as error:
             name = names[min(raw.count(delimiter.encode(), 0, error.start), len(names) - 1)]
             raise self.bad(line, name, raw[error.start : error.start + 8], "is not UTF-8 text; convert the file") from None
-        except csv.Error:
-            place, reason = csv_trouble(text)
+        except csv.Error as error:
+            place, reason = csv_trouble(text, str(error))
             raise self.bad(line, names[min(text.count(delimiter, 0, place), len(names) - 1)], text, reason) from None
         first = "the header" if self.layout.header_line else "the first row"
         if len(cells) < len(names):
@@ -139,17 +143,19 @@ class Reader:
 
 
 def cells_of(text: str, delimiter: str) -> list[str]:
-    """The cells of a line; csv.Error where quotes do not match."""
+    """The cells of a line; csv.Error where quotes do not match, and for a cell in quotes of more than 131,072 characters."""
+    if text and '"' not in text and "\r" not in text:
+        return text.split(delimiter)
     return next(csv.reader([text], delimiter=delimiter, strict=True))
 
 
-def csv_trouble(text: str) -> tuple[int, str]:
+def csv_trouble(text: str, said: str) -> tuple[int, str]:
     """Where a line stops being CSV, and why."""
     if "\r" in text:
         return text.index("\r"), "has a CR in the middle; lines end with LF or CRLF"
-    if '"' in text:
-        return text.rindex('"'), "has an open quote, or text after a closing one"
-    return 0, f"has a cell of more than {csv.field_size_limit():,} characters"
+    if "larger than" in said:
+        return 0, f"has a cell in quotes of more than {csv.field_size_limit():,} characters"
+    return text.rindex('"'), "has an open quote, or text after a closing one"
 
 
 def number_of(text: str, required: bool, decimal: str) -> float:
@@ -175,5 +181,5 @@ def integer_of(text: str) -> int:
 
 def side_of(text: str, sides: dict[str, int]) -> int:
     if text.lower() not in sides:
-        raise RefusedError("is no side; expected buy or sell")
+        raise RefusedError(NO_SIDE)
     return sides[text.lower()]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from feeds.csv_cells import FARTHEST_NS, SCALED, Layout
 from feeds.csv_plain import Cells, plain_cells
+from feeds.text_blocks import is_too_long
 from pipeline.symbols import is_symbol
 from pipeline.ticks import Kind
 
@@ -27,7 +28,7 @@ def fast_columns(block: bytes, layout: Layout) -> tuple[int, Parsed | None]:
     """How many lines a block has, and its columns and symbols; None where a row may be wrong, blank, or none of one line."""
     lines = block.count(b"\n")
     rows = lines + (not block.endswith(b"\n"))
-    if not block.isascii() and not is_utf8(block):
+    if is_too_long(block) or not (block.isascii() or is_utf8(block)):
         return lines, None
     cells = plain_cells(block, rows, layout) or arrow_cells(block, rows, layout)
     return lines, None if cells is None else columns_of(*cells, layout)

@@ -9,7 +9,7 @@ from feeds.csv_cells import SIDES, Layout, Reader, cells_of
 from feeds.csv_time_formats import TimeFormat
 from feeds.csv_times import INTEGER, ISO, NUMBER, OUT_OF_RANGE, RefusedError, Times, unit_of
 from feeds.reading import Reading
-from feeds.text_blocks import lines_with_text
+from feeds.text_blocks import TOO_LONG, is_too_long, lines_with_text
 from pipeline.errors import BadRow, InputError, UsageError
 
 __all__ = ["first_line", "layout_of"]
@@ -29,6 +29,8 @@ def first_line(path: Path) -> Line:
     number, line = next(lines_with_text(path), (0, b""))
     if not line:
         raise InputError(f"{path}: the file is empty; expected a header and rows")
+    if is_too_long(line):
+        raise InputError(f"{path}:{number} {line[:40].decode(errors='replace')!r} {TOO_LONG}")
     if line.startswith(OTHER_BOMS):
         raise InputError(f"{path}: the text is UTF-16; convert it to UTF-8")
     if b"\r" in line:
@@ -49,7 +51,7 @@ def layout_of(path: Path, reading: Reading) -> Layout:
     names = names_of(path, number, first, reading, has_header)
     places = reading.places(str(path), names)
     layout = Layout(
-        str(path), names, places, Times(), symbol_of(path, reading, places), delimiter, reading.decimal, reading.price_scale,
+        str(path), names, places, Times(), reading.symbol_beside(str(path), path, places), delimiter, reading.decimal, reading.price_scale,
         SIDES | {text.lower(): side for text, side in reading.sides.items()}, reading.zero_is_absent, number if has_header else 0,
     )  # fmt: skip
     refuse_no_ticks(path, names, layout)
@@ -99,15 +101,6 @@ def names_of(path: Path, number: int, first: list[str], reading: Reading, has_he
     if len(names) != len(first):
         raise UsageError(f"{path}:{number} has {len(first)} cells, and there are {len(names)} names for them: {','.join(names)[:200]}")
     return tuple(name.removesuffix("?") for name in names)
-
-
-def symbol_of(path: Path, reading: Reading, places: dict[str, tuple[int, ...]]) -> str | None:
-    """The symbol of every row; None where a column holds it."""
-    if "symbol" not in places:
-        return reading.symbol_of(path)
-    if reading.symbol is not None:
-        raise UsageError(f"{path}: the file has a column of symbols; symbol={reading.symbol!r} is for one without")
-    return None
 
 
 def refuse_no_ticks(path: Path, names: tuple[str, ...], layout: Layout) -> None:

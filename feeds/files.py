@@ -1,98 +1,92 @@
 """Files of ticks as one feed: each read as its name says; several merged in order of time, sorted, narrowed and paced."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from glob import glob
 from os import PathLike, fspath
+from os.path import exists, isdir
 from pathlib import Path
 from typing import Any
 
 from feeds.csv_times import RefusedError, Times
+from feeds.file_formats import format_of
 from feeds.merging import merged
 from feeds.presets import reading_by
-from feeds.reading import Reading
+from feeds.reading import OF_TEXT, Reading
 from feeds.streams import between, in_order, paced, speed_of
 from pipeline.errors import UsageError
 from pipeline.feed import Feed
+from pipeline.plugins import names_feed, open_feed
 
 __all__ = ["file"]
 
-TEXT = (".csv", ".txt", ".tsv")
-PACKED = (".gz", ".zst", ".zip")
-FORMATS = {
-    ".parquet": ("arrow_files", "parquet"), ".pq": ("arrow_files", "parquet"), ".arrow": ("arrow_files", "arrow"),
-    ".feather": ("arrow_files", "arrow"), ".ipc": ("arrow_files", "arrow"), ".jsonl": ("json_lines", "json_lines"),
-    ".ndjson": ("json_lines", "json_lines"),
-}  # fmt: skip
-LOOKED_AT = 4096
 DEFAULTS = {each.name: each.default for each in fields(Reading)} | {"columns": {}, "sides": {}}
 StrPath = str | PathLike[str]
+Source = Path | str
+"""A file, or a feed of a plug-in as it is named."""
 
 
 def file(
-    paths: StrPath | Sequence[StrPath],
-    *,
-    preset: str | None = None,
-    columns: Mapping[str, str] = {},
-    time_unit: str | None = None,
-    time_format: str | None = None,
-    tz: str | None = None,
-    price_scale: float = 1.0,
-    symbol: str | None = None,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    header: bool = True,
-    names: Sequence[str] = (),
-    sort: bool = False,
-    start: str | int | None = None,
-    until: str | int | None = None,
-    speed: str = "max",
-) -> Feed:
-    """The ticks of one file or several (paths, globs, or the folder of a recording), as one feed in order of time.
+    paths: StrPath | Sequence[StrPath], *, preset: str | None = None, columns: Mapping[str, str] = {},
+    time_unit: str | None = None, time_format: str | None = None, tz: str | None = None, day: str | None = None,
+    price_scale: float = 1.0, symbol: str | None = None, sides: Mapping[str, int] = {}, zero_is_absent: bool = False,
+    delimiter: str | None = None, decimal: str | None = None, header: bool = True, names: Sequence[str] = (),
+    sort: bool = False, start: str | int | None = None, until: str | int | None = None, speed: str = "max",
+) -> Feed:  # fmt: skip
+    """The ticks of one file or several (paths, globs, a recording's folder), as one feed in order of time.
 
     The ending of a name tells the format: .csv .txt .tsv (also .gz .zst .zip), .parquet .pq, .arrow .feather .ipc, .jsonl
-    .ndjson; any other file is read as CSV if it is text. `preset` names a venue (binance, tardis, lean-us, ...); the
-    options from `columns` to `names` say how the files are read, as in `feeds.reading.Reading`, and come before those of
-    the preset. `sort` reads everything first and puts it in order. `start` and `until` (not included) are ISO 8601 text
-    with a zone, or ns UTC. `speed` is "max", or how many times as fast as it was: "60x".
+    .ndjson; any other file is read as CSV if it is text. A feed of a plug-in may stand among them: "myfeed:ARGUMENT".
+    `preset` names a venue (binance, tardis, lean-us, ...); the options from `columns` to `names` say how the files are
+    read, as in `feeds.reading.Reading`, and come before those of the preset. `sort` reads everything first and puts it in
+    order. `start` and `until` (not included) are ISO 8601 text with a zone, or ns UTC. `speed` is "max", or such as "60x".
 
     Raises UsageError for names that match no file and options that cannot be meant, InputError for a file without ticks.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     for day, price in ((7, 167.4), (8, 165.2)):
-    ...         _ = Path(folder, f"SPY_{day}.csv").write_text(f"Date;Px\\n2013-10-0{day} 09:30:00;{price}\\n")
+    ...     for day in (7, 8):
+    ...         _ = Path(folder, f"SPY_{day}.csv").write_text(f"Date;Px\\n2013-10-0{day} 09:30:00;16{day}.5\\n")
     ...     feed = file(f"{folder}/SPY_*.csv", columns={"price": "Px"}, tz="America/New_York")
-    ...     [(rows.names, rows.columns["price"].tolist()) for rows in feed.rows()]
-    [(('SPY',), [167.4]), (('SPY',), [165.2])]
+    ...     [rows.columns["price"].tolist() for rows in feed.rows()]
+    [[167.5], [168.5]]
     """
-    wanted = {
-        "columns": dict(columns), "time_unit": time_unit, "time_format": time_format, "tz": tz, "price_scale": price_scale,
-        "symbol": symbol, "delimiter": delimiter, "decimal": decimal or ".", "header": header, "names": tuple(names),
-    }  # fmt: skip
-    given = {name: value for name, value in wanted.items() if value != DEFAULTS[name]}
+    given = given_of(
+        columns=dict(columns), time_unit=time_unit, time_format=time_format, tz=tz, day=day, price_scale=price_scale, symbol=symbol,
+        sides=dict(sides), zero_is_absent=zero_is_absent, delimiter=delimiter, decimal=decimal or ".", header=header, names=tuple(names),
+    )  # fmt: skip
     ends, pace = span(start, until), speed_of(speed)
-    feed = merged([feed_of(path, preset, given) for path in found(paths)])
+    sources = found([paths] if isinstance(paths, str | PathLike) else paths)
+    refuse_unread(sources, given if preset is None else given | {"preset": preset})
+    feed = merged(opened(sources, preset, given))
     return paced(between(in_order(feed) if sort else feed, *ends), pace)
 
 
-def found(paths: StrPath | Sequence[StrPath]) -> list[Path]:
-    """The files that are meant; each once."""
-    patterns = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
-    files: list[Path] = []
-    for pattern in patterns:
-        matches = (
-            [pattern] if Path(pattern).exists() or not any(sign in pattern for sign in "*?[") else sorted(glob(pattern, recursive=True))
-        )
-        if not matches:
-            raise UsageError(f"no file matches {pattern!r}")
-        for path in map(Path, matches):
-            files += recording(path) if path.is_dir() else [path]
-    if not files:
+def given_of(**told: Any) -> dict[str, Any]:
+    """What differs from the defaults of a reading."""
+    return {name: value for name, value in told.items() if value != DEFAULTS[name]}
+
+
+def found(paths: Sequence[StrPath]) -> list[Source]:
+    """What is meant, in the order in which it is named; each once."""
+    sources: list[Source] = []
+    for path in paths:
+        sources += [path] if isinstance(path, str) and names_feed(path) else matches(fspath(path))
+    if not sources:
         raise UsageError("no file named")
-    if twice := [path for place, path in enumerate(files) if path in files[:place]]:
+    if twice := [source for place, source in enumerate(sources) if source in sources[:place]]:
         raise UsageError(f"{twice[0]} is named twice, so its ticks would count twice; name it once")
-    return files
+    return sources
+
+
+def matches(pattern: str) -> list[Path]:
+    """The files of a name or a glob."""
+    if exists(pattern) or not any(sign in pattern for sign in "*?["):
+        return recording(Path(pattern)) if isdir(pattern) else [Path(pattern)]
+    names = sorted(glob(pattern, recursive=True))
+    if not names:
+        raise UsageError(f"no file matches {pattern!r}")
+    return [Path(name) for name in names]
 
 
 def recording(folder: Path) -> list[Path]:
@@ -103,38 +97,25 @@ def recording(folder: Path) -> list[Path]:
     return tape
 
 
-def feed_of(path: Path, preset: str | None, given: dict[str, Any]) -> Feed:
-    """One file, read as its name and the options say."""
-    reader, is_text = reader_of(path)
-    feed: Feed = reader(path, reading_by(preset, path, given, is_text))
-    return feed
+def refuse_unread(sources: Sequence[Source], given: Collection[str]) -> None:
+    """Refuse settings where there is no file to read by them."""
+    if given and not any(isinstance(source, Path) for source in sources):
+        options = " and ".join("--no-header" if name == "header" else f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"{sources[0]} is no file, and {options} would say how one is read; leave that out")
 
 
-def reader_of(path: Path) -> tuple[Callable[[Path, Reading], Any], bool]:
-    """What reads a file, and whether that is the reader of CSV text."""
-    endings = [ending.lower() for ending in path.suffixes]
-    packed = bool(endings) and endings[-1] in PACKED
-    ending = endings[-1 - packed] if len(endings) > packed else ""
-    if ending in FORMATS:
-        from importlib import import_module
-
-        module, name = FORMATS[ending]
-        return getattr(import_module(f"feeds.{module}"), name), False
-    if path.is_file() and not packed and ending not in TEXT and not looks_like_text(path):
-        endings_known = " ".join((*TEXT, *FORMATS))
-        raise UsageError(
-            f"{path} is no text, and its name does not say what else it is; rxtape reads {endings_known}, and CSV in {' '.join(PACKED)}"
-        )
-    from feeds.csv_layout import layout_of
-    from feeds.recorded import RecordedCsv
-
-    return lambda path, reading: RecordedCsv(path, layout_of(path, reading)), True
-
-
-def looks_like_text(path: Path) -> bool:
-    with path.open("rb") as opened:
-        piece = opened.read(LOOKED_AT)
-    return b"\0" not in piece or piece.startswith((b"\xff\xfe", b"\xfe\xff"))
+def opened(sources: Sequence[Source], preset: str | None, given: Mapping[str, Any]) -> list[Feed]:
+    """The feeds, files as their names and the settings say; what only text has is for the text among them, if there is any."""
+    formats = {source: format_of(source) for source in sources if isinstance(source, Path)}
+    for_tables = {name: given[name] for name in given if name not in OF_TEXT} if any(form.is_text for form in formats.values()) else given
+    feeds: list[Feed] = []
+    for source in sources:
+        if isinstance(source, str):
+            feeds.append(open_feed(source))
+        else:
+            form = formats[source]
+            feeds.append(form.read(source, reading_by(preset, source, given if form.is_text else for_tables, form.is_text)))
+    return feeds
 
 
 def span(start: str | int | None, until: str | int | None) -> tuple[int | None, int | None]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from feeds.reading import Reading
-from feeds.table_rows import Shape, Shaped, Table, shape_of
+from feeds.table_rows import Table
+from feeds.table_shape import Shape, Shaped, shape_of
 from pipeline.errors import InputError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows
@@ -40,18 +41,17 @@ def from_frame(frame: "pandas.DataFrame", name: str = "frame", **reading: Any) -
     >>> [(rows.names, rows.columns["price"].tolist()) for rows in feed.rows()]
     [(('SPY', 'NA'), [512.3, 31.5])]
     """
-    meant = Reading(**reading)
-    parts = parts_of(frame)
+    meant, parts = Reading(**reading), parts_of(frame)
     types = [(column, type_of(name, column, series)) for column, series in parts]
-    series_of = dict(parts)
+    shape = shape_of(name, types, lambda column: first_known(dict(parts)[column]), meant, None)
+    return FrameFeed(dict(parts), len(frame), replace(shape, first_row=0))
 
-    def first(column: str) -> tuple[int, object]:
-        known = series_of[column].notna().to_numpy()
-        row = int(known.argmax()) if known.any() else -1
-        return row, series_of[column].iloc[row] if row >= 0 else None
 
-    shape = shape_of(name, types, first, meant, None)
-    return FrameFeed(series_of, len(frame), replace(shape, first_row=0))
+def first_known(series: Any) -> tuple[int, object]:
+    """The first row that has a value, or -1, and the value."""
+    known = series.notna().to_numpy()
+    row = int(known.argmax()) if known.any() else -1
+    return row, series.iloc[row] if row >= 0 else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from msgspec import UNSET, UnsetType
 
 from feeds.table_cells import word_of
+from feeds.text_blocks import TOO_LONG, is_too_long
 
 __all__ = ["WHOLE", "Object", "array_of", "object_of", "reason_of", "type_of"]
 
@@ -26,6 +27,8 @@ class Object(dict[str, Any]):
 
 def object_of(raw: bytes, wanted: Collection[str]) -> Object | str:
     """The object of a line, or the reason why there is none; a key that nobody wants may stand there twice."""
+    if is_too_long(raw):
+        return TOO_LONG
     try:
         found = READ.decode(raw.decode().strip())
     except UnicodeDecodeError as error:

@@ -13,9 +13,10 @@ from msgspec import UNSET, UnsetType
 
 from feeds.blocks import one_ahead
 from feeds.json_cells import WHOLE, Object, array_of, object_of, reason_of, type_of
-from feeds.reading import Reading
-from feeds.table_rows import Bad, Shape, Shaped, Table, shape_of
-from feeds.text_blocks import BLOCK_BYTES, line_blocks
+from feeds.reading import PLAIN, Reading
+from feeds.table_rows import Bad, Table
+from feeds.table_shape import Shape, Shaped, shape_of
+from feeds.text_blocks import BLOCK_BYTES, is_too_long, line_blocks
 from pipeline.errors import BadRow, InputError, UsageError
 from pipeline.feed import Feed
 from pipeline.ingest import RawRows
@@ -23,7 +24,6 @@ from pipeline.ingest import RawRows
 __all__ = ["json_lines"]
 
 SAMPLE_LINES = 1000
-PLAIN = Reading()
 BOM, OTHER_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 Cell = int | float | str | bool | None | UnsetType
 Lines = dict[str, list[Any]]
@@ -55,23 +55,30 @@ def json_lines(path: str | Path, reading: Reading = PLAIN) -> Feed:
         raise UsageError(f"there is no file {found}")
     if not found.is_file():
         raise UsageError(f"{found} is not a regular file")
+    keys = keys_of(found)
+    types = [(key, type_of([value for _, value in values])) for key, values in keys.items()]
+    return JsonFeed(found, shape_of(str(found), types, lambda key: first_known(keys[key]), reading, found))
+
+
+def first_known(values: list[tuple[int, Any]]) -> tuple[int, object]:
+    """The first value that is not null, and its line."""
+    return next((each for each in values if each[1] is not None), (0, None))
+
+
+def keys_of(path: Path) -> dict[str, list[tuple[int, Any]]]:
+    """The keys of the first lines, each with its values and their lines; what is wrong with them where none is an object."""
     keys: dict[str, list[tuple[int, Any]]] = {}
     fault: BadRow | None = None
-    for line, raw in islice(first_lines(found), SAMPLE_LINES):
+    for line, raw in islice(first_lines(path), SAMPLE_LINES):
         read = object_of(raw, ())
         if isinstance(read, str):
-            fault = fault or whole_line(str(found), line, raw, read)
+            fault = fault or BadRow(str(path), line, "object", shown(raw), read)
             continue
         for key, value in read.items():
             keys.setdefault(key, []).append((line, value))
     if not keys:
-        raise fault or InputError(f"{found}: the file has no rows")
-
-    def first(key: str) -> tuple[int, object]:
-        return next((each for each in keys[key] if each[1] is not None), (0, None))
-
-    types = [(key, type_of([value for _, value in values])) for key, values in keys.items()]
-    return JsonFeed(found, shape_of(str(found), types, first, reading, found))
+        raise fault or InputError(f"{path}: the file has no rows")
+    return keys
 
 
 def first_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -126,7 +133,7 @@ class JsonFeed(Shaped):
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         whole = block.startswith(b"{") and block.count(b"\n{") == lines - 1 and block.count(b"}\n") + block.endswith(b"}") == lines
-        if self._decoder is None or not whole or b"\\" in block:
+        if self._decoder is None or not whole or is_too_long(block) or b"\\" in block:
             return None
         try:
             block.decode()
@@ -155,7 +162,7 @@ class JsonFeed(Shaped):
         bad: Bad = {}
         numbers: list[int] = []
         for number, raw in enumerate(block.removesuffix(b"\n").split(b"\n")):
-            if not raw.strip():
+            if not raw.strip() and not is_too_long(raw):
                 continue
             read = object_of(raw, values)
             if isinstance(read, str):
@@ -179,10 +186,6 @@ class JsonFeed(Shaped):
             for row in range(count):
                 if all(each[row] is UNSET for each in prices):
                     bad.setdefault(row, (names[0], None, f"is missing: the object has no key {' or '.join(names)}"))
-
-
-def whole_line(source: str, line: int, raw: bytes, reason: str) -> BadRow:
-    return BadRow(source, line, "object", shown(raw), reason)
 
 
 def shown(raw: bytes) -> str:

@@ -9,7 +9,7 @@ from feeds.csv_cells import cells_of
 from feeds.csv_layout import first_line
 from feeds.csv_times import NUMBER
 from feeds.reading import Reading
-from pipeline.errors import InputError, UnknownName
+from pipeline.errors import InputError, UnknownName, UsageError
 
 __all__ = ["PRESETS", "reading_by"]
 
@@ -91,6 +91,8 @@ def reading_by(preset: str | None, path: Path, given: Mapping[str, Any], is_text
         raise UnknownName("preset", preset, PRESETS)
     first = first_cells(path) if is_text else []
     told = PRESETS[preset](path, first)
+    if not is_text and "names" in told:
+        raise UsageError(f"{path} is no CSV, whose columns the preset {preset} names; say which is which, as in --columns time=T,price=px")
     columns = {**told.get("columns", {}), **given.get("columns", {})}
     return Reading(**told | dict(given) | {"columns": columns})
 

@@ -1,7 +1,7 @@
 """How a file of ticks is read: which of its columns are which, and what their cells mean. The same for every format."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.errors import InputError, UnknownName, UsageError
 
-__all__ = ["ALIASES", "UNITS", "Reading"]
+__all__ = ["ALIASES", "OF_TEXT", "PLAIN", "UNITS", "Reading"]
 
 ALIASES = {
     "time": ("timestamp", "time", "ts", "datetime", "date", "timestamp_ns", "time_ns", "epoch"),
@@ -27,6 +27,8 @@ ALIASES = {
 }
 UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 JOINED = ("time", "symbol")
+OF_TEXT = {"delimiter": "--delimiter", "decimal": "--decimal", "header": "--no-header", "names": "--names"}
+"""What only CSV can be told, and how the command line spells it."""
 TAB = ("\\t", "tab")
 
 
@@ -114,6 +116,14 @@ class Reading:
                 places[column] = (plain.index(alias),)
         return places
 
+    def refuse_text(self, source: str) -> None:
+        """UsageError where something is told that only CSV can be told, which the source is not."""
+        wrong = [option for name, option in OF_TEXT.items() if getattr(self, name) != getattr(PLAIN, name)]
+        if wrong:
+            says, them = ("says", "it") if len(wrong) == 1 else ("say", "them")
+            hint = "; which column is which is said by --columns time=T,price=px" if "--names" in wrong else ""
+            raise UsageError(f"{source} is no CSV, and {' and '.join(wrong)} {says} how that is read; leave {them} out{hint}")
+
     def symbol_of(self, path: Path | None) -> str | None:
         """The symbol of a file that has no such column; None where neither the user nor a file's name tells.
 
@@ -123,6 +133,14 @@ class Reading:
         if self.symbol is None:
             return None if path is None else re.split(r"[.\-_]", path.name)[0] or None
         return self.symbol if path is None else self.symbol.replace("{FOLDER}", path.absolute().parent.name.upper())
+
+    def symbol_beside(self, source: str, path: Path | None, columns: Container[str]) -> str | None:
+        """The symbol of every row; None where one of the columns holds it. UsageError where it is given all the same."""
+        if "symbol" not in columns:
+            return self.symbol_of(path)
+        if self.symbol is not None:
+            raise UsageError(f"{source}: the file has a column of symbols; symbol={self.symbol!r} is for one without")
+        return None
 
     def day_of(self, path: Path | None) -> date | None:
         """The day whose midnight times count from; None where they do not. UsageError where it cannot be told."""
@@ -135,6 +153,10 @@ class Reading:
             except ValueError:
                 continue
         raise UsageError(f"{path}: the times count from midnight, and {text!r} names no day; expected one such as 20131007 or 2013-10-07")
+
+
+PLAIN = Reading()
+"""Nothing is told."""
 
 
 def is_delimiter(text: str) -> bool:

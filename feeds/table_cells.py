@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from feeds.csv_cells import SIDES
+from feeds.csv_cells import NO_SIDE, SIDES
 from pipeline.symbols import MAX_NAME, is_symbol
 from pipeline.ticks import Kind
 
@@ -138,7 +138,7 @@ def whole_numbers(array: Any, needed: NDArray[np.bool_]) -> Cells:
 def sides(array: Any, more: Mapping[str, int]) -> Cells:
     """1 where the aggressor bought, -1 where it sold, 0 where that is not known; `more` are words beyond the usual."""
     known = SIDES | {word.lower(): side for word, side in more.items()}
-    return looked_up(array, lambda word: known.get(word, UNKNOWN), 0, "is no side; expected buy or sell")
+    return looked_up(array, lambda word: known.get(word, UNKNOWN), 0, NO_SIDE)
 
 
 def kinds(array: Any) -> Cells:

@@ -1,8 +1,7 @@
-"""Rows of a table with typed columns as rows of the tape: which column is which, and which rows are none."""
+"""Rows of a table with typed columns as rows of the tape, and which rows are none."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,143 +11,20 @@ from numpy.typing import NDArray
 
 from feeds.blocks import Names
 from feeds.csv_cells import FARTHEST_NS
-from feeds.csv_times import RefusedError, Times
-from feeds.reading import Reading
-from feeds.table_cells import Cells, are_numbers, is_text, kinds, numbers, sides, symbols, text_of, whole_numbers
-from feeds.table_times import times, times_of
-from pipeline.errors import BadRow, InputError
+from feeds.csv_times import Times
+from feeds.table_cells import Cells, kinds, numbers, sides, symbols, text_of, whole_numbers
+from feeds.table_shape import MOMENTS, PRICES, Shape
+from feeds.table_times import times
+from pipeline.errors import BadRow
 from pipeline.ingest import RawRows
-from pipeline.ticks import COLUMN_TYPES, Kind
+from pipeline.ticks import Kind
 
-__all__ = ["Bad", "Shape", "Shaped", "Table", "shape_of"]
+__all__ = ["Bad", "Table"]
 
-PRICES = ("price", "bid", "ask")
-MOMENTS = ("received", "event_time")
 Arrays = Mapping[str, Any]
-First = Callable[[str], tuple[int, object]]
+Columns = dict[str, NDArray[Any]]
 Bad = dict[int, tuple[str, object, str]]
 """Rows that are none: by their place, the column of the tape, what stands there, and why."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What the columns of a table are: by column of the tape, the names in the table; `first_row` is the number of its first."""
-
-    source: str
-    places: dict[str, tuple[str, ...]]
-    times: Times
-    reading: Reading
-    symbol: str | None = None
-    first_row: int = 1
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns of the tape that it fills."""
-        return frozenset({"seq", "kind", "symbol", *self.places})
-
-    @property
-    def wanted(self) -> list[str]:
-        """The columns of the table that are read."""
-        return list(dict.fromkeys(name for names in self.places.values() for name in names))
-
-    @property
-    def read_as(self) -> dict[str, Any]:
-        """The settings under which it is read."""
-        found: dict[str, Any] = {"columns": {column: "+".join(names) for column, names in self.places.items()}}
-        found |= {"time_unit": self.times.unit} if self.times.are_integers and self.times.day is None else {}
-        return found | ({} if self.symbol is None else {"symbol": self.symbol})
-
-    def called(self, column: str) -> str:
-        """The name that messages give a column of the tape."""
-        return "+".join(self.places.get(column, (column,)))
-
-
-class Shaped:
-    """What a feed of a table is called, gives, and is read by: what its shape says."""
-
-    shape: Shape
-
-    @property
-    def name(self) -> str:
-        """The path, or the name that was given."""
-        return self.shape.source
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns of the tape that it fills."""
-        return self.shape.columns
-
-    @property
-    def read_as(self) -> dict[str, Any]:
-        """The settings under which it is read."""
-        return self.shape.read_as
-
-
-def shape_of(
-    source: str, types: Sequence[tuple[str, Any]], first: First, reading: Reading, path: Path | None
-) -> Shape:  # fmt: skip
-    """What the columns of a table are. `first` gives the first value of a column that is not null, and its row.
-
-    Raises UsageError for a column that is named and not there, InputError for what cannot become ticks, BadRow for a
-    first time that is none.
-    """
-    names = [name for name, _ in types]
-    placed = {column: tuple(names[place] for place in some) for column, some in reading.places(source, names).items()}
-    kind_of = dict(types)
-    symbol = None if "symbol" in placed else reading.symbol_of(path)
-    absent = [column for column in ("time", "symbol") if column not in placed and (column == "time" or symbol is None)]
-    if placed.keys().isdisjoint(PRICES):
-        absent.append("price (or bid and ask)")
-    if absent:
-        hint = f"columns={{'{absent[0].split()[0]}': ...}}"
-        raise InputError(f"{source}: there is no column {', '.join(absent)}; its columns are {', '.join(names)[:200]}; name it: {hint}")
-    places = {column: some for column, some in placed.items() if fits(source, column, some, kind_of, column in reading.columns)}
-    taken = {name for some in placed.values() for name in some}
-    places |= {name: (name,) for name in names if name not in taken and name not in places and is_further(name, names, kind_of[name])}
-    return Shape(source, places, first_time(source, places["time"], kind_of, first, reading, path), reading, symbol)
-
-
-def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, Any], named: bool) -> bool:
-    """Whether a column of the tape can be read; InputError where it must be and cannot."""
-    kind = kind_of[some[0]]
-    if column == "time" or (column == "symbol" and (is_text(kind) or pa.types.is_null(kind))) or column == "side":
-        return True
-    if column == "symbol":
-        raise InputError(f"{source}: column {some[0]} is {kind}; expected text: a symbol is not made of numbers (000001 would be 1)")
-    if column == "trade_id":
-        return bool(pa.types.is_integer(kind))
-    if are_numbers(kind) or is_text(kind) or pa.types.is_null(kind):
-        return True
-    if named or column in COLUMN_TYPES:
-        raise InputError(f"{source}: column {some[0]} is {kind}; expected numbers for {column}")
-    return False
-
-
-def is_further(name: str, names: Sequence[str], kind: Any) -> bool:
-    """Whether a column that is none of the tape's is kept; one of text is not."""
-    if name == "seq" or names.count(name) > 1:
-        return False
-    if name in MOMENTS:
-        return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
-    return are_numbers(kind) or (name == "kind" and is_text(kind))
-
-
-def first_time(
-    source: str, some: tuple[str, ...], kind_of: Mapping[str, Any], first: First, reading: Reading, path: Path | None
-) -> Times:  # fmt: skip
-    """How the times are read. A column of nothing but nulls is read as text: every row of it will be refused."""
-    kind = kind_of[some[0]] if len(some) == 1 else pa.string()
-    is_cells = is_text(kind) or pa.types.is_integer(kind)
-    found = [first(name) for name in some] if is_cells else []
-    row, value = (found[0][0], " ".join(str(each) for _, each in found)) if found else (0, None)
-    if pa.types.is_null(kind) or (found and found[0][1] is None):
-        return Times("iso", "UTC")
-    try:
-        return times_of(kind, value, reading, path)
-    except RefusedError as why:
-        raise BadRow(source, row, "+".join(some), str(value)[:80], str(why)) from None
-    except InputError as error:
-        raise InputError(f"{source}: column {'+'.join(some)}: {error}") from None
 
 
 @dataclass
@@ -171,6 +47,8 @@ class Table:
         self.row += count
         bad = {} if bad is None else bad
         columns = {column: cells.values for column, cells in noted(bad, self._cells(arrays, count))}
+        if shape.reading.zero_is_absent:
+            columns |= without_zeros(columns)
         self._near(columns["time"], bad)
         if not bad:
             columns["symbol"] = self._numbered(columns["symbol"])
@@ -208,8 +86,6 @@ class Table:
         if column == "trade_id" or column in MOMENTS:
             return whole_numbers(array, trade)
         cells = numbers(array, self.shape.reading.price_scale if column in PRICES else 1.0)
-        if self.shape.reading.zero_is_absent and column in ("bid", "ask"):
-            cells.values = np.where(cells.values == 0.0, np.nan, cells.values)
         return with_all(cells, trade) if column == "size" else cells
 
     def _symbols(self, array: Any, kind: NDArray[Any], count: int) -> Cells:
@@ -252,6 +128,16 @@ def noted(bad: Bad, found: Iterator[tuple[str, Cells]]) -> Iterator[tuple[str, C
         for row, (value, reason) in cells.bad.items():
             bad.setdefault(row, (column, value, reason))
         yield column, cells
+
+
+def without_zeros(columns: Columns) -> Columns:
+    """The sides of quotes, and their sizes, without those whose price is 0."""
+    found: Columns = {}
+    for side in ("bid", "ask"):
+        if side in columns:
+            absent = columns[side] == 0.0
+            found |= {name: np.where(absent, np.nan, columns[name]) for name in (side, f"{side}_size") if name in columns}
+    return found
 
 
 def joined(parts: list[Any]) -> Any:

@@ -29,7 +29,8 @@ def times_of(kind: Any, first: object, reading: Reading, path: Path | None) -> T
     day = reading.day_of(path)
     if pa.types.is_time(kind):
         if day is None:
-            raise InputError("its times are those of a day; name the day, as in day='2013-10-07' or day='{name}'")
+            hint = "day='2013-10-07'" if path is None else "--day 2013-10-07, or --day {name} for the date in the file's name"
+            raise InputError(f"its times are those of a day; name the day, as in {hint}")
         return Times(kind.unit, reading.tz, day=day)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return Times("iso", reading.tz)

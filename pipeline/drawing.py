@@ -14,7 +14,8 @@ from matplotlib.ticker import Formatter
 
 from pipeline.alerts import RAISED
 from pipeline.errors import UsageError
-from pipeline.plot import PRICE, SIZE, Line, Picture, spans
+from pipeline.plot import PRICE, Line, Picture, spans
+from pipeline.units import SIZE
 
 __all__ = ["Plot", "draw", "formats"]
 

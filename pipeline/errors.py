@@ -34,6 +34,7 @@ __all__ = [
     "UsageError",
 ]
 
+MOST_NAMES = 60
 SYNONYMS = {"close": "price", "last": "price", "volume": "size", "qty": "size", "quantity": "size", "amount": "size", "timestamp": "time"}
 
 
@@ -68,7 +69,8 @@ class UnknownName(UsageError):
         self.what, self.name, self.known = what, name, sorted(known)
         near = [SYNONYMS[name]] if SYNONYMS.get(name) in self.known else get_close_matches(name, self.known, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        super().__init__(f"no {what} named {name!r}{hint} There are: {', '.join(self.known) or 'none'}")
+        more = f", and {len(self.known) - MOST_NAMES:,} more" if len(self.known) > MOST_NAMES else ""
+        super().__init__(f"no {what} named {name!r}{hint} There are: {', '.join(self.known[:MOST_NAMES]) or 'none'}{more}")
 
 
 class InputError(RxtapeError):

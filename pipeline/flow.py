@@ -19,6 +19,7 @@ from pipeline.operators.columns import Column
 from pipeline.probe import Rows, check_condition
 from pipeline.stage import Input, Operator, Stage, is_ours
 from pipeline.ticks import Kind, Ticks, ordered
+from pipeline.units import UNKNOWN, unit_of_columns, unit_of_result
 from pipeline.values import Flags, Floats, Values, as_float, computed, evaluate
 
 __all__ = ["Signal", "Tape", "where"]
@@ -97,7 +98,7 @@ class Tape(Stream[Ticks]):
                 return Input(ticks, fresh, *[as_float(columns[name]) for name in reads])
             return Input(ticks, fresh, as_float(columns[first]))
 
-        signal = work(self, self.tape, operator, read)
+        signal = work(self, self.tape, operator, read, unit_of_columns(reads))
         if type(operator) is Column:
             signal.unfilled = read
             signal.finite = trades and not self.derived and first in ("price", "size")
@@ -149,7 +150,7 @@ class Signal(Stream[Values], Arithmetic):
 
     def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False) -> None:
         super().__init__(tape.graph, name, owner, step)
-        self.tape, self.logical = tape, logical
+        self.tape, self.logical, self.unit = tape, logical, UNKNOWN
         self.unfilled: Callable[[], Input] | None = None
         self.finite = False  # whether ingest has made sure of every fresh value
         self.filled = False
@@ -172,7 +173,7 @@ class Signal(Stream[Values], Arithmetic):
             values = self.item
             return Input(values.rows, values.fresh & (values.value == values.value), values.value)
 
-        return work(self, self.tape, operator, read)
+        return work(self, self.tape, operator, read, self.unit)
 
     def with_other(self, other: "Signal", operator: Operator) -> "Signal":
         """The signal of an operator on this signal and another; it advances on fresh rows on which neither is nan."""
@@ -216,7 +217,9 @@ class Signal(Stream[Values], Arithmetic):
             met = fresh & evaluate(condition, Rows(rows, {"value": value}), len(rows)) if len(rows) else fresh
             return Values(rows, value, met)
 
-        return Signal(self.tape, f"{self.name} | where({fingerprint(condition)})", self.owner or self.graph.owner, filtered, self.logical)
+        found = Signal(self.tape, f"{self.name} | where({fingerprint(condition)})", self.owner or self.graph.owner, filtered, self.logical)
+        found.unit = self.unit
+        return found
 
     def with_signal(self, other: "Signal", function: Callable[..., Any], sign: str, logical: bool) -> "Signal":
         """The signal of a function of the values of two."""
@@ -252,8 +255,8 @@ def where(condition: Callable[[Any], Any]) -> Callable[[S], S]:
     return lambda source: source.where(condition)
 
 
-def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[], Input]) -> Signal:
-    """Put a stage between a stream and a new signal."""
+def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[], Input], unit: str = UNKNOWN) -> Signal:
+    """Put a stage between a stream, whose unit is told, and a new signal."""
     owner = owner_of(source, operator)
     key = (owner, operator)
     known = source.made.get(key)
@@ -271,6 +274,7 @@ def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[],
         return Values(batch.rows, stage.step(batch), batch.fresh)
 
     signal = source.made[key] = Signal(tape, name, owner, step)
+    signal.unit = unit_of_result(operator.unit, unit)
     return signal
 
 

@@ -1,6 +1,5 @@
 """What a plot of a run shows of one symbol: price, signals and alerts, found by reading the feed a second time."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,12 +15,12 @@ from numpy.typing import NDArray
 from pipeline.alerts import RAISED, Alert
 from pipeline.combine import Combination
 from pipeline.errors import SinkError, UnknownName, UsageError
-from pipeline.flow import Signal
 from pipeline.frames import Rows, Time, moment
 from pipeline.report import Report
 from pipeline.rules import AlertStream
 from pipeline.runner import Run
 from pipeline.ticks import Ticks
+from pipeline.units import SIZE
 
 __all__ = ["Line", "Picture", "check_picture", "drawing", "picture_of", "save_plot", "thinned"]
 
@@ -29,17 +28,7 @@ Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 COLUMNS = 2000
 """How many pixels across a plot may have; more points than can be seen are not kept."""
-ROWS_OF = r"tape(?: \| (?:bars|clock|live_clock|where)\(.*?\))*"
-SIZES = re.compile(
-    rf"{ROWS_OF} \| (?:RollingSum\(.*column='size'\)|VolumeBaseline\([^|]*\)|Column\(name='(?:bid_|ask_)?size'\)"
-    r"(?: \| (?:MovingAverage|Ema|TimeEma|Rolling(?:Max|Min|Quantile|Sum))\([^|]*\))?)"
-)
-UNITS = {
-    "PriceChange": "change (%)", "LogReturn": "log return (%)", "TickCount": "count", "TradeRate": "count a second",
-    "Rsi": "RSI (0 to 100)", "Age": "seconds", "ClockAge": "seconds", "InterArrival": "seconds", "SpreadBps": "spread (basis points)",
-    "Spread": "spread (quote currency)", "ZScore": "standard deviations",
-}  # fmt: skip
-PRICE, SIZE = "price (quote currency)", "size (base units)"
+PRICE = "price (quote currency)"
 
 
 @dataclass(frozen=True)
@@ -174,10 +163,10 @@ def add_signals(picture: Picture, found: list[tuple[Combination, Rows]]) -> None
     below: dict[str, list[Line]] = {SIZE: []}
     for name, combination, value, time in once.values():
         label, signal = f"{combination.owner}: {name}" if names[name] > 1 else name, combination.signals[name]
-        line = line_of(label, unit_of(label, signal), time, value)
+        line = line_of(label, signal.unit or label, time, value)  # without a unit a panel of its own
         if line is None:
             picture.unknown.append(label)
-        elif not signal.logical and like_price(line, picture.panels[PRICE][0]):
+        elif not (signal.unit or signal.logical) and like_price(line, picture.panels[PRICE][0]):
             picture.panels[PRICE].append(line)
         else:
             below.setdefault(line.unit, []).append(line)
@@ -194,19 +183,8 @@ def line_of(name: str, unit: str, time: Times, value: Floats) -> Line | None:
     return Line(name, unit, time[keep], value[keep])
 
 
-def unit_of(name: str, signal: Signal) -> str:
-    """The unit of a signal, as far as the operators tell; else its own name, so that it has a panel of its own."""
-    if SIZES.fullmatch(signal.name):
-        return SIZE
-    if signal.name.startswith("("):
-        return name
-    return UNITS.get(signal.name.rpartition(" | ")[2].partition("(")[0], name)
-
-
 def like_price(line: Line, price: Line) -> bool:
     """Whether a signal moves where the price moves, as averages and bands do: for 99 in 100 values no further off than its range."""
-    if line.unit in UNITS.values() or line.unit == SIZE:
-        return False
     low, high = float(price.value.min()), float(price.value.max())
     reach = max(high - low, 1e-6 * abs(high))
     return bool(np.mean((line.value >= low - reach) & (line.value <= high + reach)) >= 0.99)

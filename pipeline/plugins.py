@@ -1,15 +1,22 @@
 """Plug-ins: feeds, sinks and strategies by name, ours and those of any installed package, found by entry points."""
 
+import re
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from os.path import exists
+from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import RxtapeError, SinkError, UnknownName, UsageError
+from pipeline.errors import InputError, RxtapeError, SinkError, UnknownName, UsageError
 from pipeline.sinks import Sink
 
-__all__ = ["KINDS", "Plugin", "load", "open_sink", "plugins"]
+if TYPE_CHECKING:
+    from pipeline.feed import Feed
+
+__all__ = ["KINDS", "Plugin", "load", "names_feed", "open_feed", "open_sink", "plugins"]
 
 KINDS = ("feed", "venue", "sink", "strategy")
+SCHEME = re.compile(r"([A-Za-z][\w.+-]+):(.*)", re.DOTALL)
+"""Two letters at least: one is a drive."""
 GROUPS = {"feed": "rxtape.feeds", "venue": "rxtape.venues", "sink": "rxtape.sinks", "strategy": "rxtape.strategies"}
 
 
@@ -80,6 +87,44 @@ def open_sink(url: str) -> Sink:
     except Exception as error:
         raise SinkError(f"{url} cannot be opened: {type(error).__name__}: {error}") from error
     return sink
+
+
+def names_feed(text: str) -> bool:
+    """Whether a text names a feed, as in `myfeed:ARGUMENT`, and no file or glob.
+
+    >>> names_feed("synthetic:"), names_feed("ticks.csv"), names_feed("C:ticks.csv"), names_feed("day:*.csv")
+    (True, False, False, False)
+    """
+    found = SCHEME.fullmatch(text)
+    if found is None or exists(text):
+        return False
+    return not any(sign in text for sign in "*?[") or found[1] in {plugin.name for plugin in plugins("feed")}
+
+
+def open_feed(url: str) -> "Feed":
+    """The feed of a URL: `synthetic:`, or `myfeed:ARGUMENT`, which calls what a plug-in offers with the text behind the colon, if any.
+
+    Raises UsageError for a name that nobody offers and for what gives no feed, InputError where the feed cannot be opened.
+
+    >>> open_feed("demo:").name.endswith("demo.csv.gz")
+    True
+    """
+    from pipeline.feed import Feed  # what lists plug-ins needs no numbers
+
+    scheme, _, argument = url.partition(":")
+    known = {plugin.name for plugin in plugins("feed")}
+    if scheme not in known:
+        raise UsageError(f"there is no file {url}, and {UnknownName('feed', scheme, known)}")
+    kind = load("feed", scheme)
+    try:
+        feed = kind(argument) if argument else kind()
+    except RxtapeError:
+        raise
+    except Exception as error:
+        raise InputError(f"{url} cannot be opened: {type(error).__name__}: {error}") from error
+    if not isinstance(feed, Feed):
+        raise UsageError(f"{url} gives {type(feed).__name__}, which is no feed: that has a name, columns and rows(), as in docs/feeds.md")
+    return feed
 
 
 def package_of(point: EntryPoint) -> str:

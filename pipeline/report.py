@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Latency", "Report"]
 
 FINE_BITS = 5
+MOST_ASIDE = 1_000
 SHOWN = 20
 
 
@@ -58,10 +59,12 @@ class Report:
     """What `run` returns.
 
     `alerts` holds the alerts in order (empty where they were not kept), `alerts_by` counts them by strategy, symbol and
-    event. `latency` is per batch. `quarantined` are the strategies and sinks that were cut off, `undelivered` counts
-    what those sinks did not get. `incomplete` is the error that ended the input early: what was judged before it stands.
-    `stopped_by` is the number of the signal that stopped the run (13: the reader of a pipe has left), or 0. `again` builds
-    the same run once more, without its sinks. `of_feed` is what a live feed says of itself.
+    event. `set_aside` are the first 1,000 of the rows that were left out, each with source, line and reason: those of
+    `dropped_rows` and, but for one that ended the input, of `bad_rows`. `latency` is per batch. `quarantined` are the
+    strategies and sinks that were cut off, `undelivered` counts what those sinks did not get. `incomplete` is the error
+    that ended the input early: what was judged before it stands. `stopped_by` is the number of the signal that stopped the
+    run (13: the reader of a pipe has left), or 0. `again` builds the same run once more, without its sinks. `of_feed` is
+    what a live feed says of itself.
     """
 
     ticks: int = 0
@@ -69,6 +72,7 @@ class Report:
     late_rows: int = 0
     dropped_rows: int = 0
     bad_rows: int = 0
+    set_aside: list[dict[str, Any]] = field(default_factory=list, repr=False)
     seconds: float = 0.0
     alerts: Alerts = field(default_factory=Alerts)
     alerts_by: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -106,6 +110,11 @@ class Report:
         for alert in alerts:
             key = (alert.strategy, alert.symbol, alert.event)
             self.alerts_by[key] = self.alerts_by.get(key, 0) + 1
+
+    def keep_aside(self, row: dict[str, Any]) -> None:
+        """Keep a row that was left out, if it is one of the first."""
+        if len(self.set_aside) < MOST_ASIDE:
+            self.set_aside.append(row)
 
     def facts(self) -> list[tuple[str, str]]:
         """The report line by line, as name and value."""

@@ -41,8 +41,9 @@ def run(
     A DataFrame is read as `feeds.frames.from_frame` does; use that to say which column is which, or of what zone its times are.
 
     Rows up to `lateness` late are put in order; later ones end the run ("fail"), are kept at the earliest time allowed
-    ("clamp"), or are set aside in the file `quarantine` ("drop"). A bad row ends the run ("fail"), or is set aside there
-    too ("skip"). `check_first` reads the whole feed before anything is judged. `keep_alerts=False` leaves the alerts to the sinks.
+    ("clamp"), or are set aside ("drop"): all in the file `quarantine`, the first 1,000 in `report.set_aside`. A bad row ends
+    the run ("fail"), or is set aside too ("skip"). `check_first` reads the whole feed before anything is judged.
+    `keep_alerts=False` leaves the alerts to the sinks.
     A strategy or sink that raises is cut off and reported, or, with `raise_faults`, its error raised at the end.
 
     Raises UsageError for what cannot work; bad input does not raise, it ends the run with `report.incomplete`.

@@ -238,6 +238,7 @@ class Run:
         self._quarantine({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
 
     def _quarantine(self, row: dict[str, Any]) -> None:
+        self.report.keep_aside(row)
         if self._set_aside is not None:
             try:
                 self._set_aside.write([row])

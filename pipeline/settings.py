@@ -82,6 +82,12 @@ def table(value: Any) -> dict[str, str]:
     return {key.strip(): each.strip() for key, _, each in pairs}
 
 
+def sides(value: Any) -> dict[str, int]:
+    """A table such as { B = "buy", S = "sell", any = 0 }, or text such as "B=buy,S=sell"."""
+    pairs = value if isinstance(value, Mapping) else table(value)
+    return {word: SIDES[str(side).lower()] for word, side in pairs.items()}
+
+
 def flag(value: Any) -> bool:
     return (
         value
@@ -147,26 +153,32 @@ def character(value: Any) -> str:
     return found
 
 
+SIDES = {"buy": 1, "1": 1, "sell": -1, "-1": -1, "unknown": 0, "0": 0}
 KINDS: dict[str, Callable[[Any], Any]] = {
     "text": text, "texts": texts, "table": table, "flag": flag, "integer": integer, "number": positive, "length": length,
     "zone": zone, "time": moment, "speed": speed, "character": character,
+    "sides": sides,
 }  # fmt: skip
 EXPECTED = {
     "text": "text", "texts": "a list of texts", "table": 'a table such as { time = "Date+Time", price = "px" }', "flag": "true or false",
     "integer": "a whole number", "number": "a number", "length": 'a length of time such as "2s"',
     "zone": "a time zone", "time": "a time such as 2013-10-07T13:30:00Z", "character": 'one character, such as ; (a tab is "tab")',
+    "sides": "buy, sell or unknown for each word, such as B=buy,S=sell",
     "speed": 'max, or how many times as fast as it was, such as "1x" or "60x"',
 }  # fmt: skip
 
 SETTINGS = (
-    Setting("feed.files", "texts", (), "Files of ticks, or globs; several are merged in order of time."),
+    Setting("feed.files", "texts", (), "Files of ticks, globs, or feeds of plug-ins (NAME:ARGUMENT); several are merged in order of time."),
     Setting("feed.preset", "text", None, "The columns and units of a venue's files.", metavar="NAME"),
     Setting("feed.columns", "table", {}, "Which column of the tape is which of the file.", metavar="time=Date+Time,price=px"),
     Setting("feed.time_unit", "text", None, "Unit of integer times.  [default: seen from the first row]", ("s", "ms", "us", "ns")),
     Setting("feed.time_format", "text", None, "How times are written, as strptime takes it.", metavar="FORMAT"),
     Setting("feed.tz", "zone", None, "Time zone of times that name none, such as America/New_York.", metavar="ZONE"),
+    Setting("feed.day", "text", None, "The day from whose midnight times count; {name}: the date in the file's name.", metavar="DAY"),
     Setting("feed.price_scale", "number", None, "What prices are divided by.", metavar="NUMBER"),
     Setting("feed.symbol", "text", None, "The symbol of a file that has no such column.", metavar="NAME"),
+    Setting("feed.sides", "sides", {}, "How the aggressor is written beyond buy and sell.", metavar="B=buy,S=sell"),
+    Setting("feed.zero_is_absent", "flag", False, "A bid or ask of 0 is a side that is not there."),
     Setting("feed.delimiter", "character", None, "What stands between cells of text.", metavar="CHAR"),
     Setting("feed.decimal", "text", None, "What stands before decimals.", (".", ",")),
     Setting("feed.header", "flag", True, "Whether the first line names the columns."),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.errors import BuildError, SnapshotMismatch
 from pipeline.state import Arrays, State
 from pipeline.ticks import Ticks
+from pipeline.units import UNKNOWN
 
 __all__ = ["Input", "Operator", "Source", "Stage", "StageSnapshot", "Stateful", "is_ours"]
 
@@ -47,13 +48,16 @@ class Operator:
 
     `reads` names the columns it takes from a tape; on a signal it takes the signal's values. `state` makes the memory
     for that many symbols, code 0 included; `step` computes one float64 value for each row of a batch, in place of the
-    state. `shared` says whether strategies may share one stage: our own operators never raise, a user's might.
+    state. `shared` says whether strategies may share one stage: our own operators never raise, a user's might. `unit` is
+    that of the values, for plots: `SAME` where it is that of the input, "" where nobody can tell; in one that ends in "(%)"
+    fractions are drawn as percentages.
     """
 
     __slots__ = ()
 
     reads: ClassVar[tuple[str, ...]] = ("price",)
     shared: ClassVar[bool] = False
+    unit: ClassVar[str] = UNKNOWN
 
     def __call__(self, source: Source[S]) -> S:
         """Apply to a tape or a signal; this is what `pipe` calls."""

@@ -15,6 +15,7 @@ from pipeline.plugins import KINDS, plugins
 
 __all__ = ["doctor"]
 
+HOME = Path(__file__).parents[2]
 PACKAGES = ("pipeline", "feeds", "strategies")
 Fact = tuple[str, str, bool]
 
@@ -22,16 +23,18 @@ Fact = tuple[str, str, bool]
 @click.command(short_help="Look at the installation: versions, compiled kernels, plug-ins, name clashes.")
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
-    """Look at the installation; exit code 1 if something stands in the way. A plug-in that cannot be loaded is a warning.
+    """Look at the installation; exit code 1 if something stands in the way.
+
+    A plug-in that cannot be loaded is a warning, and so is a local folder that would hide rxtape's own.
 
     \b
     rxtape doctor
     """
     well = True
-    for name, value, good in (*environment(), *kernels(), *clashes()):
+    for name, value, good in (*environment(), *kernels(), *places()):
         click.echo(f"{'ok  ' if good else 'BAD '} {tidy(name):<22} {tidy(value)}")
         well &= good
-    for name, value, good in offered():
+    for name, value, good in (*clashes(), *offered()):
         click.echo(f"{'ok  ' if good else 'WARN'} {tidy(name):<22} {tidy(value)}")
     ctx.exit(0 if well else 1)
 
@@ -60,16 +63,20 @@ def kernels() -> Iterator[Fact]:
     yield "cache is writable", "yes" if writable else "no: every run compiles anew", writable
 
 
-def clashes() -> Iterator[Fact]:
-    """A folder in the working directory that hides one of ours as soon as Python looks there first."""
-    home = Path(__file__).parents[2]
+def places() -> Iterator[Fact]:
+    """Packages of ours that are another's."""
     for name in PACKAGES:
         spec = find_spec(name)
-        places = [Path(place).parent for place in (spec.submodule_search_locations or ())] if spec else []
-        if home not in places:
-            yield f"package {name}", f"is taken from {places[0] if places else 'nowhere'}, not from {home}", False
+        found = [Path(place).parent for place in (spec.submodule_search_locations or ())] if spec else []
+        if HOME not in found:
+            yield f"package {name}", f"is taken from {found[0] if found else 'nowhere'}, not from {HOME}", False
+
+
+def clashes() -> Iterator[Fact]:
+    """Folders in the working directory that hide ours as soon as Python looks there first."""
+    for name in PACKAGES:
         local = Path.cwd() / name
-        if Path.cwd() != home and (local.is_dir() or local.with_suffix(".py").is_file()):
+        if Path.cwd() != HOME and (local.is_dir() or local.with_suffix(".py").is_file()):
             yield f"name clash: {name}", f"{local} hides rxtape's {name} where Python looks into the working folder first; rename it", False
 
 

@@ -1,6 +1,5 @@
 """What a command line and a configuration file ask for, put together; what is wrong with it is told all at once."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.cli.aside import check_aside
 from pipeline.cli.choice import Choice, chosen
 from pipeline.cli.options import feed_arguments
 from pipeline.config import Config, Problems, Value
@@ -60,7 +60,7 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     refuse_outputs(sinks, values, problems)
     told: dict[str, Any] = {}
     with problems.noted(place_of(values["run.quarantine"])):
-        told = run_options(values, feed)
+        told = run_options(values)
     if refused is not None and problems.errors:
         problems.errors.append(UsageError(str(refused)))
     problems.told()
@@ -141,13 +141,8 @@ def drawable(plot: str | None, plot_symbol: str | None) -> None:
         raise UsageError("--plot-symbol says what to draw, and nothing is drawn; add --plot out.png")
 
 
-def run_options(values: Mapping[str, Value], feed: Feed | None) -> dict[str, Any]:
-    """What the run is told of bad and late rows; rows that are set aside get a file."""
+def run_options(values: Mapping[str, Value]) -> dict[str, Any]:
+    """What the run is told of bad and late rows."""
     told = {name: values[f"run.{name}"].value for name in RUN}
-    sets_aside = told["late"] == "drop" or told["on_bad"] == "skip"
-    if told["quarantine"] is not None and not sets_aside:
-        raise UsageError("--quarantine is for rows that are set aside: write --on-bad skip or --late drop beside it")
-    if sets_aside and told["quarantine"] is None and feed is not None:
-        first = str(next(iter(getattr(feed, "paths", ())), feed.name))
-        told["quarantine"] = re.sub(r"[^\w.-]", "_", Path(first).name) + ".quarantine.jsonl"
+    check_aside(told)
     return told

@@ -58,7 +58,8 @@ class Screen:
     def summarize(self, report: Report, quarantine: object = None) -> None:
         """The summary, as a table or as JSON, and what to do next about bad input; `quarantine` is the file of rows set aside."""
         if self.json:
-            click.echo(msgspec.json.encode(tidied(summary_object(report))).decode(), err=True)
+            summary = summary_object(report) | {"quarantine": str(quarantine) if quarantine is not None and report.set_aside else None}
+            click.echo(msgspec.json.encode(tidied(summary)).decode(), err=True)
             return
         if sys.stderr.isatty():
             self._table(report)
@@ -67,7 +68,7 @@ class Screen:
                 click.echo(tidy(line), err=True)
         if isinstance(report.incomplete, BadRow):
             self.say(NEXT)
-        if quarantine is not None and report.bad_rows + report.dropped_rows and report.incomplete is None:
+        if quarantine is not None and report.set_aside:
             self.say(f"the rows set aside are in {quarantine}")
 
     def _table(self, report: Report) -> None:

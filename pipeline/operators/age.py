@@ -32,6 +32,7 @@ class Age(Operator):
 
     reads: ClassVar[tuple[str, ...]] = ("time",)
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = "seconds"
 
     def __call__(self, source: Source[S]) -> S:
         """Apply to a tape or a signal; the rows of a clock know when their symbol was last seen."""
@@ -55,6 +56,7 @@ class ClockAge(Operator):
 
     reads: ClassVar[tuple[str, ...]] = ("seen",)
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = "seconds"
 
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One age a row."""

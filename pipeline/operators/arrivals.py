@@ -42,6 +42,7 @@ class InterArrival(Operator):
     """Seconds from the row that counts before the last to the last."""
 
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = "seconds"
 
     def state(self, symbols: int) -> State:
         """When each symbol was last seen, and how long after the time before."""
@@ -60,6 +61,7 @@ class AgeOf(Operator):
 
     symbol: str
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = "seconds"
 
     def state(self, symbols: int) -> State:
         """When the symbol was last seen."""

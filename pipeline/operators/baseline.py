@@ -17,6 +17,7 @@ from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times
 from pipeline.operators.sums import ERROR, TOTAL, moved
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
+from pipeline.units import SIZE
 from pipeline.windows.bounds import Window, width_of
 from pipeline.windows.slots import Slots
 
@@ -67,6 +68,7 @@ class VolumeBaseline(Operator):
     baseline_ns: int
     reads: ClassVar[tuple[str, ...]] = ("size",)
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SIZE
 
     def __repr__(self) -> str:
         return f"VolumeBaseline(over={format_duration(self.over_ns)!r}, baseline={format_duration(self.baseline_ns)!r})"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.kernels import Codes, Flags, Floats, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
+from pipeline.units import SAME
 
 __all__ = ["Column", "Mid", "Spread", "SpreadBps", "column", "last", "mid", "spread", "spread_bps"]
 
@@ -28,6 +29,7 @@ class Column(Operator):
 
     name: str
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     @property
     def reads(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -71,6 +73,7 @@ class Spread(Mid):
     """ask - bid."""
 
     name: str = "spread"
+    unit: ClassVar[str] = "spread (quote currency)"
 
     def of(self, batch: Input) -> NDArray[np.float64]:
         """The spread of each quote."""
@@ -83,6 +86,7 @@ class SpreadBps(Mid):
     """(ask - bid) / mid in basis points."""
 
     name: str = "spread_bps"
+    unit: ClassVar[str] = "spread (basis points)"
 
     def of(self, batch: Input) -> NDArray[np.float64]:
         """The relative spread of each quote; nan where the middle is not above zero."""

@@ -11,6 +11,7 @@ from pipeline.errors import ParameterError, UnknownName
 from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
+from pipeline.units import SAME
 from pipeline.windows.bounds import bounds_of
 
 __all__ = ["Ema", "Rsi", "TimeEma", "ema", "rsi"]
@@ -91,6 +92,7 @@ class Ema(Operator):
     span: int
     seed: Seed = "average"
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     def state(self, symbols: int) -> State:
         """Level and count."""
@@ -111,6 +113,7 @@ class TimeEma(Operator):
 
     half_life_ns: int
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     def __repr__(self) -> str:
         return f"TimeEma({format_duration(self.half_life_ns)!r})"
@@ -132,6 +135,7 @@ class Rsi(Operator):
 
     n: int
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = "RSI (0 to 100)"
 
     def state(self, symbols: int) -> State:
         """Last value, count, average gain and loss."""

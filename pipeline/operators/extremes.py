@@ -12,6 +12,7 @@ from pipeline.durations import Duration
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matrix, Times, Values1D, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
+from pipeline.units import SAME
 from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.slots import Slots, new_slot
 
@@ -84,6 +85,7 @@ class RollingMax(Operator):
     window: Window
     sign: ClassVar[float] = 1.0
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     def state(self, symbols: int) -> State:
         """Both stacks of every symbol."""

@@ -70,6 +70,7 @@ class PriceChange(Operator):
     over: Window
     logarithm: ClassVar[bool] = False
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = "change (%)"
 
     def state(self, symbols: int) -> State:
         """The earlier and the last value, and the rows between."""
@@ -90,6 +91,7 @@ class LogReturn(PriceChange):
     """Natural logarithm of the last value over the one a window ago."""
 
     logarithm: ClassVar[bool] = True
+    unit: ClassVar[str] = "log return (%)"
 
 
 def price_change(over: int | Duration) -> PriceChange:

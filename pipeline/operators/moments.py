@@ -147,6 +147,7 @@ class ZScore(RollingStd):
     """How many standard deviations the last value lies above the mean of the window."""
 
     what: ClassVar[int] = SCORE
+    unit: ClassVar[str] = "standard deviations"
 
 
 class Bands(NamedTuple):

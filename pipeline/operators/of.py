@@ -11,6 +11,7 @@ from pipeline.kernels import Codes, Flags, Floats, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
 from pipeline.symbols import is_symbol
+from pipeline.units import SAME
 
 __all__ = ["Of", "of"]
 
@@ -29,6 +30,7 @@ class Of(Operator):
 
     symbol: str
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     def state(self, symbols: int) -> State:
         """The newest value."""

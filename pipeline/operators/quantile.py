@@ -14,6 +14,7 @@ from pipeline.errors import ParameterError
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Times, Values1D, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
+from pipeline.units import SAME
 from pipeline.windows.bounds import Window, bounds_of
 from pipeline.windows.slots import Slots, new_slot
 
@@ -168,6 +169,7 @@ class RollingQuantile(Operator):
     window: Window
     q: float
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.q <= 1.0:

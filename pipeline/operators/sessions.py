@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.kernels import Codes, Flags, Floats, Ints, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
+from pipeline.units import SAME
 from pipeline.windows.sessions import Session
 
 __all__ = ["SessionHigh", "SessionLow", "session_high", "session_low"]
@@ -32,6 +33,7 @@ class SessionHigh(Operator):
     session: Session
     sign: ClassVar[float] = 1.0
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     def state(self, symbols: int) -> State:
         """The extreme and its session."""

@@ -16,6 +16,7 @@ from pipeline.durations import SECOND, Duration
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, fma, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
+from pipeline.units import SAME
 from pipeline.windows.bounds import Window, bounds_of, width_of
 from pipeline.windows.slots import Slots, next_move, take_places
 
@@ -159,6 +160,7 @@ class RollingSum(Operator):
     column: str = "price"
     what: ClassVar[int] = SUM
     shared: ClassVar[bool] = True
+    unit: ClassVar[str] = SAME
 
     @property
     def reads(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -186,11 +188,14 @@ class TickCount(RollingSum):
     """How many values are in the window."""
 
     what: ClassVar[int] = COUNT
+    unit: ClassVar[str] = "count"
 
 
 @dataclass(frozen=True, slots=True)
 class TradeRate(TickCount):
     """How many values a second are in the window."""
+
+    unit: ClassVar[str] = "count a second"
 
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One rate a row."""

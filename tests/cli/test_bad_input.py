@@ -68,6 +68,52 @@ def test_the_rows_set_aside_go_where_they_are_told(folder):
     assert (summary["bad_rows"], summary["dropped_rows"]) == (1, 1)
 
 
+def test_no_run_loses_the_rows_that_another_has_set_aside(folder):
+    add(BAD)
+    for turn, suffix in enumerate(("", ".2", ".3")):
+        done = replay("--on-bad", "skip", *(["--json"] if turn == 2 else []))
+        name = f"ticks.csv.quarantine{suffix}.jsonl"
+        assert name in done.stderr.splitlines()[-1]
+        assert json.loads(Path(name).read_text())["line"] == 8
+    Path("other").mkdir()
+    Path("other/ticks.csv").write_text(Path("ticks.csv").read_text().replace(BAD, row(7, "SPY", 9) + BAD))
+    assert rxtape("replay", "other/ticks.csv", "-s", "mine.py", "--on-bad", "skip").exit_code == 0
+    lines = [json.loads(path.read_text())["line"] for path in sorted(Path().glob("*.quarantine*.jsonl"))]
+    assert sorted(lines) == [8, 8, 8, 9]
+
+
+def test_a_run_that_sets_nothing_aside_leaves_no_file(folder):
+    assert replay("--on-bad", "skip").exit_code == 0
+    assert problems(replay("--on-bad", "skip", "-o", "jsonl:ticks.csv")) != []
+    assert not list(Path().glob("*quarantine*"))
+
+
+def test_a_quarantine_that_is_named_is_replaced_and_that_is_said(folder):
+    add(BAD)
+    said = "the rows that odd.jsonl held of an earlier run are replaced"
+    assert said not in replay("--on-bad", "skip", "--quarantine", "odd.jsonl").stderr
+    assert said in replay("--on-bad", "skip", "--quarantine", "odd.jsonl").stderr
+    assert len(Path("odd.jsonl").read_text().splitlines()) == 1
+
+
+def test_rows_set_aside_before_the_input_ends_early_are_told_too(folder):
+    add(BAD, *LATE)
+    done = replay("--on-bad", "skip")
+    assert done.exit_code == 3
+    assert done.stderr.splitlines()[-1] == "rxtape: the rows set aside are in ticks.csv.quarantine.jsonl"
+
+
+def test_a_symbol_to_draw_that_the_tape_does_not_have_is_told_after_the_result(folder):
+    done = replay("--plot", "out.png", "--plot-symbol", "SPYY")
+    assert done.exit_code == 2
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.splitlines()[-1] == "rxtape: no symbol of the tape named 'SPYY'; did you mean 'SPY'? There are: IBM, SPY"
+    add(BAD)
+    done = replay("--plot", "out.png", "--plot-symbol", "SPYY")
+    assert done.exit_code == 3
+    assert "did you mean 'SPY'?" in done.stderr.splitlines()[-1]
+
+
 def test_a_quarantine_that_cannot_be(folder):
     before = Path("ticks.csv").read_bytes()
     assert problems(replay("--quarantine", "odd.jsonl")) == [

@@ -239,11 +239,18 @@ def test_doctor_lists_versions_kernels_and_plugins(folder):
         assert text in done.stdout
 
 
-def test_doctor_sees_a_folder_that_would_hide_ours(folder):
+def test_doctor_warns_of_a_folder_that_would_hide_ours(folder):
     (folder / "strategies").mkdir()
     done = rxtape("doctor")
+    assert (done.exit_code, "BAD" in done.stdout) == (0, False)
+    assert "WARN name clash: strategies" in done.stdout
+
+
+def test_doctor_finds_a_package_that_is_another_s(folder, monkeypatch):
+    monkeypatch.setattr("pipeline.cli.doctor.HOME", folder)
+    done = rxtape("doctor")
     assert done.exit_code == 1
-    assert "BAD  name clash: strategies" in done.stdout
+    assert "BAD  package strategies" in done.stdout
 
 
 def test_doctor_is_content_with_a_kernel_cache_that_is_yet_to_be_made(folder, monkeypatch):

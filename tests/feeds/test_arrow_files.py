@@ -122,7 +122,7 @@ def test_fault_41_a_wrong_type_or_value_is_named(tmp_path, columns, words):
 def test_fault_41_columns_that_are_not_there(tmp_path):
     path = tmp_path / "ticks.parquet"
     pq.write_table(pa.table({"when": PLAIN["time"], "px": PLAIN["price"]}), path)
-    assert "there is no column time; its columns are when, px; name it: columns={'time': ...}" in str(refusal(path))
+    assert "there is no column time; its columns are when, px. Say which it is, as in --columns time=T" in str(refusal(path))
     assert tape_of(parquet(path, Reading(columns={"time": "when"}, symbol="SPY")))[0]["symbol"] == ["SPY", "SPY"]
     with pytest.raises(UsageError, match="no column 'cost' for price"):
         parquet(path, Reading(columns={"price": "cost"}))

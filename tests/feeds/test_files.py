@@ -1,7 +1,6 @@
 """Any file as a feed: by name, glob, ending and preset; several in order of time; bad rows anywhere; the awkward files of others."""
 
 import gzip
-import json
 import os
 
 import numpy as np
@@ -90,38 +89,6 @@ def test_fault_32_equal_times_of_two_files_keep_the_order_of_files_and_lines(tmp
     assert [row["price"] for row in all_rows_of(file([second, first]))[0]] == [4.0, 5.0, 1.0, 2.0, 3.0]
     alerts = [[alert.id for alert in run(file([first, second]), Above()).alerts] for _ in range(2)]
     assert alerts[0] == alerts[1] != []
-
-
-# FAULTS 35: bad rows at the beginning, in the middle, at the end.
-
-BAD_CELLS = ["", "abc", "NaN", "inf", "1e400", "1_000", "٣", "0x10", "1,5", "-1"]
-
-
-@pytest.mark.parametrize("cell", BAD_CELLS)
-def test_fault_35_bad_rows_end_the_run_or_are_set_aside(tmp_path, cell):
-    good = [f"{START_NS + i},SPY,{100 + i % 7},{i % 5 + 1}" for i in range(3000)]
-    bad = f'{START_NS},SPY,100,"{cell}"'
-    rows = [bad, bad, *good[:1500], bad, *good[1500:], bad]
-    places = [2, 3, 1504, 3005]
-    oracle = [alert.id for alert in run(file(written(tmp_path, *good, name="good.csv")), Above()).alerts]
-    feed = file(written(tmp_path, *rows))
-
-    stopped = run(feed, Above())
-    assert isinstance(stopped.incomplete, BadRow)
-    assert (stopped.incomplete.line, stopped.incomplete.column, stopped.exit_code, stopped.ticks) == (2, "size", 3, 0)
-
-    skipped = run(feed, Above(), on_bad="skip", quarantine=tmp_path / "bad.jsonl")
-    assert [alert.id for alert in skipped.alerts] == oracle
-    aside = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
-    assert [(row["line"], row["column"]) for row in aside] == [(place, "size") for place in places]
-    assert (skipped.bad_rows, skipped.ticks, skipped.incomplete) == (4, 3000, None)
-
-    late = file(written(tmp_path, *good, bad, name="late.csv"))
-    report = run(late, Above())
-    assert [alert.id for alert in report.alerts] == oracle
-    assert (report.incomplete.line, report.ticks) == (3002, 3000)
-    assert "INCOMPLETE" in report.summary()
-    assert run(late, Above(), check_first=True).ticks == 0
 
 
 # FAULTS 39.

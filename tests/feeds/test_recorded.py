@@ -77,7 +77,8 @@ BAD_LINES = {
     "lone CR": (f"{START_NS + 9},SPY,1,2\r{START_NS + 9},SPY,1,2", "size", "has a CR"),
     "latin-1": (f"{START_NS + 9},S\udce9PY,1,2", "symbol", "is not UTF-8"),
     "NUL": (f"{START_NS + 9},S\0Y,1,2", "symbol", "is no symbol"),
-    "huge cell": (f"{START_NS + 9},{'A' * 200_000},1,2", "timestamp", "has a cell of more"),
+    "huge cell": (f"{START_NS + 9},{'A' * 200_000},1,2", "symbol", "is no symbol"),
+    "huge cell in quotes": (f'{START_NS + 9},"{"A" * 200_000}",1,2', "timestamp", "has a cell in quotes of more"),
 }
 
 

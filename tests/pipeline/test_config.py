@@ -149,6 +149,13 @@ def test_text_of_the_command_line_is_read_as_the_setting_asks():
     assert len(caught.value.problems) == 2
 
 
+@pytest.mark.parametrize("said", ["B=buy, S=sell,any=unknown", {"B": 1, "S": -1, "any": 0}, {"B": "buy", "S": "Sell", "any": "0"}])
+def test_words_of_sides_are_told_by_name_or_number(said):
+    assert settled(Config(), {"feed.sides": said}).checked().values["feed.sides"].value == {"B": 1, "S": -1, "any": 0}
+    with pytest.raises(ConfigError, match="--sides = 'B=up': expected buy, sell or unknown for each word, such as B=buy,S=sell"):
+        settled(Config(), {"feed.sides": "B=up"}).checked()
+
+
 def test_what_the_environment_filled_in_is_shown_as_it_is_written(tmp_path, monkeypatch):
     monkeypatch.setenv("CANARY", "s3cret")
     config = loaded(tmp_path, '[output]\nsinks = ["jsonl:${CANARY}.jsonl"]\n')
@@ -185,6 +192,7 @@ SAID = st.fixed_dictionaries(
     optional={
         "feed.files": st.lists(TEXT, min_size=1, max_size=3).map(tuple),
         "feed.columns": st.dictionaries(TEXT.filter(bool), TEXT, min_size=1, max_size=3),
+        "feed.sides": st.dictionaries(TEXT.filter(bool), st.sampled_from([-1, 0, 1]), min_size=1, max_size=3),
         "feed.symbol": TEXT,
         "feed.sort": st.booleans(),
         "feed.price_scale": st.floats(1e-9, 1e9),

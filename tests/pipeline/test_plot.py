@@ -1,5 +1,7 @@
 """report.plot: what it shows is what the run saw, thinned to what can be seen."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from csv_files import START_NS, lines, written
@@ -9,7 +11,9 @@ from feeds.recorded import csv, demo
 from pipeline import Strategy, Ticks, alert_when, combine_latest, run
 from pipeline.checks import tape_of
 from pipeline.errors import UnknownName, UsageError
+from pipeline.flow import where
 from pipeline.operators import (
+    PerTick,
     age,
     bollinger,
     column,
@@ -28,9 +32,10 @@ from pipeline.operators import (
     vwap,
     zscore,
 )  # fmt: skip
-from pipeline.plot import PRICE, SIZE, picture_of, thinned, unit_of
+from pipeline.plot import PRICE, picture_of, thinned
 from pipeline.report import Report
 from pipeline.runner import Run
+from pipeline.units import SIZE
 from pipeline.windows import bars
 from strategies.volume_breakout import VolumeBreakout
 
@@ -132,6 +137,13 @@ def test_quotes_are_drawn_as_their_middle_and_bars_with_the_ticks():
     assert len(shown.panels[PRICE][1].time) < len(shown.panels[PRICE][0].time) / 10
 
 
+@dataclass(frozen=True)
+class Halves(PerTick):
+    """An operator of a user's, which says its unit."""
+
+    unit = "halves"
+
+
 UNITS = {
     "volume": (volume("1m"), SIZE),
     "volume of rows": (volume(5), SIZE),
@@ -148,6 +160,10 @@ UNITS = {
     "tick_count": (tick_count("1m"), "count"),
     "trade_rate": (trade_rate("1m"), "count a second"),
     "spread_bps": (spread_bps(), "spread (basis points)"),
+    "mean volume": (lambda t: t.pipe(volume("1m"), moving_average(5)), SIZE),
+    "volume of some": (lambda t: t.pipe(where(lambda s: s.size > 1), volume("1m"), where(lambda s: s.value > 0)), SIZE),
+    "mean change": (lambda t: t.pipe(price_change("1m"), moving_average(5)), "change (%)"),
+    "own": (Halves(), "halves"),
     "difference": (lambda t: t.pipe(volume("1m")) - t.pipe(volume("5m")), "difference"),
     "highest": (rolling_max(5), "highest"),
 }
@@ -158,7 +174,7 @@ def test_the_unit_of_a_signal_is_that_of_its_operators(name):
     make, unit = UNITS[name]
     columns = {side: np.ones(2) for side in ("price", "size", "bid", "ask")}
     tape = Run(Ticks.of([START, START + 1], ["A", "A"], kind=[0, 1], **columns)).tape
-    assert unit_of(name, tape.pipe(make)) == unit
+    assert (tape.pipe(make).unit or name) == unit
 
 
 def test_averages_bands_and_extremes_lie_over_the_price_and_nothing_else_does():
@@ -204,6 +220,9 @@ def test_thinning_keeps_everything_where_there_is_little_and_one_moment_is_no_tr
 def test_an_unknown_symbol_is_told_with_the_nearest():
     with pytest.raises(UnknownName, match="no symbol of the tape named 'INDK'; did you mean 'INDQ'"):
         run(demo()).plot("INDK")
+    many = Ticks.of(np.arange(500) + START, [f"S{place:03}" for place in range(500)], price=np.ones(500))
+    with pytest.raises(UnknownName, match=r"did you mean 'S499'\? There are: S000, S001, .*S059, and 440 more$"):
+        run(many).plot("S4999")
 
 
 class Once(Cut):

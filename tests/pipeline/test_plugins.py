@@ -1,10 +1,17 @@
 """Plug-ins: things by name and sinks by URL, and the words for those that are broken."""
 
-import pytest
+from importlib.metadata import entry_points
 
+import numpy as np
+import pytest
+from cli_folder import START, filled, problems, rxtape
+from csv_files import all_rows_of
+
+from feeds.files import file
 from pipeline import plugins
 from pipeline.delivery import Delivery
-from pipeline.errors import SinkError, UnknownName, UsageError
+from pipeline.errors import InputError, SinkError, UnknownName, UsageError
+from pipeline.ingest import RawRows
 from pipeline.sinks.console import ConsoleSink
 from pipeline.sinks.memory import MemorySink
 
@@ -61,6 +68,73 @@ class Point:
         if isinstance(self.loaded, BaseException):
             raise self.loaded
         return self.loaded
+
+
+class Ramp:
+    """A feed of trades, one a second; the argument says how many."""
+
+    name, columns = "ramp", frozenset({"seq", "time", "symbol", "kind", "price"})
+
+    def __init__(self, rows: str = "3") -> None:
+        self.count = int(rows)
+
+    def rows(self):
+        time = START + np.arange(self.count) * 10**9
+        yield RawRows({"time": time, "symbol": np.ones(self.count, np.int32), "price": 10.0 + np.arange(self.count)}, ("R",), self.name)
+
+
+@pytest.fixture
+def ramp(monkeypatch):
+    """The feeds that there are, and two more."""
+    points = [Point("ramp", "ramp:Ramp", "rxtape-ramp", Ramp), Point("nothing", "ramp:nothing", "rxtape-ramp", lambda: 5)]
+
+    def known(group, name=None):
+        more = [point for point in points if group == "rxtape.feeds" and name in (None, point.name)]
+        return [*(entry_points(group=group) if name is None else entry_points(group=group, name=name)), *more]
+
+    monkeypatch.setattr(plugins, "entry_points", known)
+
+
+def test_feeds_by_url(ramp):
+    assert [plugins.open_feed(url).count for url in ("ramp:", "ramp:5")] == [3, 5]
+    assert "price" in plugins.open_feed("synthetic:").columns
+    with pytest.raises(UsageError, match="there is no file rmap:5, and no feed named 'rmap'; did you mean 'ramp'"):
+        plugins.open_feed("rmap:5")
+    with pytest.raises(InputError, match="ramp:many cannot be opened: ValueError"):
+        plugins.open_feed("ramp:many")
+    with pytest.raises(UsageError, match="nothing: gives int, which is no feed"):
+        plugins.open_feed("nothing:")
+
+
+def test_a_feed_stands_among_files_and_is_narrowed_as_they_are(ramp, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ticks.csv").write_text(f"time,symbol,price\n{START + 1},SPY,1\n{START + 1500000000},SPY,2\n")
+    price = [row["price"] for row in all_rows_of(file(["ramp:4", "ticks.csv"]))[0]]
+    assert price == [10.0, 1.0, 11.0, 2.0, 12.0, 13.0]
+    assert [row["price"] for row in all_rows_of(file("ramp:4", start=START + 10**9, until=START + 3 * 10**9))[0]] == [11.0, 12.0]
+    with pytest.raises(UsageError, match="ramp:4 is no file, and --tz and --no-header would say how one is read; leave that out"):
+        file("ramp:4", tz="UTC", header=False)
+    with pytest.raises(UsageError, match="ramp:4 is named twice"):
+        file(["ramp:4", "ramp:4"])
+
+
+def test_a_file_comes_before_a_feed_of_that_name(ramp, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ramp:4").write_text(f"time,symbol,price\n{START},SPY,1\n")
+    assert len(all_rows_of(file("ramp:4"))[0]) == 1
+    assert not plugins.names_feed("ramp:4")
+    assert plugins.names_feed("ramp:day*")
+
+
+def test_the_command_line_replays_a_feed_by_its_name(ramp, tmp_path, monkeypatch):
+    monkeypatch.chdir(filled(tmp_path))
+    done = rxtape("replay", "ramp:5", "-s", "mine.py")
+    assert done.exit_code == 0, done.output
+    assert len(done.stdout.splitlines()) == 1
+    assert "5 of 1 symbols" in done.stderr
+    assert "5: 5 trades" in rxtape("inspect", "ramp:5").stdout
+    (said,) = problems(rxtape("replay", "rmap:5", "-s", "mine.py"))
+    assert said.startswith("there is no file rmap:5, and no feed named 'rmap'; did you mean 'ramp'?")
 
 
 def test_a_broken_plugin_is_named_and_so_is_a_clash(monkeypatch):

@@ -93,6 +93,21 @@ def test_a_run_that_skips_gives_the_alerts_of_the_good_rows_and_a_quarantine_fil
     ]
 
 
+def test_rows_that_are_left_out_are_in_the_report_the_first_of_very_many():
+    price = TICKS.price.copy()
+    price[[3, 40]] = np.nan, np.inf
+    report = run(Ticks({**TICKS.columns, "price": price}, TICKS.symbols), on_bad="skip")
+    assert [(row["line"], row["column"], row["reason"]) for row in report.set_aside] == [
+        (3, "price", "is not a number"),
+        (40, "price", "is not finite"),
+    ]
+    many = run(Planted(["good"] + ["price"] * 1_500), on_bad="skip")
+    assert (many.bad_rows, len(many.set_aside), many.set_aside[-1]["line"]) == (1_500, 1_000, 1_000)
+    late = Ticks({**TICKS.columns, "time": np.roll(TICKS.time, 1)}, TICKS.symbols)
+    dropped = run(late, late="drop")
+    assert len(dropped.set_aside) == dropped.dropped_rows == len(TICKS) - 1
+
+
 def test_a_policy_that_is_none_is_refused():
     with pytest.raises(UnknownName, match="policy for bad rows"):
         run(TICKS, Above(), on_bad="skipp")  # type: ignore[arg-type]
