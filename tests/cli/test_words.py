@@ -80,7 +80,7 @@ def test_the_page_of_the_command_line_has_every_command_and_option(words):
 def test_the_page_of_the_command_line_has_every_setting():
     page = (ROOT / "docs" / "cli.md").read_text()
     for setting in SETTINGS:
-        option = "FILES" if setting.key == "feed.files" else setting.option.replace("--header", "--no-header")
+        option = {"feed.files": "FILES", "live.sources": "SOURCES"}.get(setting.key) or setting.option.replace("--header", "--no-header")
         (line,) = [line for line in page.splitlines() if line.startswith(f"| `{setting.key}` ")]
         assert f"`{option}`" in line
         assert setting.help.partition("  [default")[0].removesuffix(".") in line
