@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from pipeline.combine import combine_latest
     from pipeline.flow import Signal, Tape, where
     from pipeline.frames import frame
+    from pipeline.live import Live
     from pipeline.rules import alert_when
     from pipeline.runner import run
     from pipeline.strategy import Strategy
@@ -16,6 +17,7 @@ __all__ = [
     "Alert",
     "Alerts",
     "Kind",
+    "Live",
     "Signal",
     "Strategy",
     "Tape",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 WHERE = {
+    "Live": "live",
     "Alert": "alerts", "Alerts": "alerts", "combine_latest": "combine", "Signal": "flow", "Tape": "flow", "where": "flow",
     "frame": "frames", "alert_when": "rules", "run": "runner", "Strategy": "strategy", "Kind": "ticks", "Tick": "ticks", "Ticks": "ticks",
 }  # fmt: skip

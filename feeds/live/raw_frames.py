@@ -15,14 +15,17 @@ import numpy as np
 
 from feeds.live.ingress import Ingress
 from feeds.live.line import Lines
+from feeds.reading import Reading
 from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Request, Said, Stream, Venue
 from pipeline.alerts import format_time
 from pipeline.errors import InputError, SinkError, UsageError
 from pipeline.ingest import BATCH_ROWS, RawRows
+from pipeline.plugins import load
 
 __all__ = ["FrameFile", "FrameWriter", "RecordedVenue", "frames"]
 
 BYTES_A_FILE = 256 << 20
+PLAIN = Reading()
 
 
 class Header(msgspec.Struct, rename={"format": "rxtape"}):
@@ -30,7 +33,7 @@ class Header(msgspec.Struct, rename={"format": "rxtape"}):
 
     format: str
     venue: str
-    streams: list[tuple[str, str]]
+    streams: list[tuple[Channel, str]]
 
 
 class Frame(msgspec.Struct):
@@ -48,7 +51,7 @@ class Frame(msgspec.Struct):
 
 
 class FrameWriter:
-    """Writes frames of one venue to `FOLDER/frames-VENUE-TIME-N.jsonl`, a new file whenever one has 256 MiB."""
+    """Writes frames of one venue to `FOLDER/VENUE-TIME-N.frames`, a new file whenever one has 256 MiB."""
 
     def __init__(self, folder: str | Path, venue: str, streams: Sequence[Stream], bytes_a_file: int = BYTES_A_FILE) -> None:
         self.folder, self.venue, self.streams, self._bytes_a_file = Path(folder), venue, streams, bytes_a_file
@@ -74,7 +77,7 @@ class FrameWriter:
     def _opened(self, at: int) -> BinaryIO:
         self._files += 1
         began = format_time(at // 10**9 * 10**9).translate(str.maketrans("", "", "-:"))
-        file: BinaryIO = (self.folder / f"frames-{self.venue}-{began}-{self._files:04}.jsonl").open("xb", buffering=0)
+        file: BinaryIO = (self.folder / f"{self.venue}-{began}-{self._files:04}.frames").open("xb", buffering=0)
         header = Header("frames 1", self.venue, [(each.channel, each.symbol) for each in self.streams])
         self._written = file.write(self._encode(header) + b"\n")
         self._file = file
@@ -166,7 +169,6 @@ class FrameFile:
     path: Path
     venue: Venue
     streams: tuple[Stream, ...]
-    by_event: bool = True
     refused: int = 0
 
     @property
@@ -192,7 +194,7 @@ class FrameFile:
         places = {name: place for place, name in enumerate(names, 1)}
         at = [0]
         lines = {self.venue.name: Lines("", self.venue.consecutive, places)}
-        ingress = Ingress(lines, names, lambda: at[0], lambda: None, by_event=self.by_event, quotes=self.quotes)
+        ingress = Ingress(lines, names, lambda: at[0], lambda: None, quotes=self.quotes)
         decoders: dict[int, Decoder] = {}
         self.refused, in_order = 0, InOrder()
         for frame in lines_of(self.path):
@@ -236,13 +238,16 @@ def lines_of(path: Path) -> Iterator[Frame]:
                 raise InputError(f"{path}:{number} is no frame: {error}; expected one as rxtape record --raw writes them") from error
 
 
-def frames(path: str | Path, venue_named: Callable[[str], Venue], by_event: bool = True) -> FrameFile:
-    """A file of frames as a feed. Raises InputError for a file that is none."""
-    found = Path(path)
+def frames(path: str | Path, reading: Reading = PLAIN) -> FrameFile:
+    """A file of frames as a feed, read by the codec of the venue that its first line names.
+
+    Raises InputError for a file that is none, UsageError where `reading` says anything, UnknownName for a venue nobody offers.
+    """
+    if reading != PLAIN:
+        raise UsageError(f"{path} is a file of frames, which says itself how it is read; leave out the options of reading")
     try:
-        with found.open("rb") as file:
+        with Path(path).open("rb") as file:
             header = msgspec.json.decode(file.readline(), type=Header)
     except (OSError, msgspec.MsgspecError) as error:
-        raise InputError(f"{path} is no file of frames: {error}") from error
-    streams = tuple(Stream(channel, symbol) for channel, symbol in header.streams)  # type: ignore[arg-type]
-    return FrameFile(found, venue_named(header.venue), streams, by_event)
+        raise InputError(f"{path} is no file of frames, as rxtape record --raw writes them: {error}") from error
+    return FrameFile(Path(path), load("venue", header.venue)(), tuple(Stream(*each) for each in header.streams))
