@@ -10,6 +10,7 @@ import numpy as np
 from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
+from pipeline.corrections import Corrected, Corrections
 from pipeline.errors import SinkError, UsageError
 from pipeline.feed import LiveFeed, reading_further
 from pipeline.graph import Fault
@@ -69,6 +70,8 @@ class Live:
         self.sinks = tuple(sinks)
         self.recent: deque[Alert] = deque(maxlen=KEPT)
         self._alerts: Outlet[Alert] = Outlet(self._subscriber_failed)
+        self._corrected: Outlet[Corrected] = Outlet(self._subscriber_failed)
+        self._corrections = Corrections()
         self._writer = None if record is None else TapeWriter(record)
         self._work: asyncio.Task[None] | None = None
         self._working = asyncio.Event()
@@ -90,6 +93,11 @@ class Live:
         return found
 
     @property
+    def corrections(self) -> Observable[Corrected]:
+        """The trades that a venue took back, with the alerts that were raised on them."""
+        return self._corrected
+
+    @property
     def report(self) -> Report:
         """What has been so far."""
         return self.run.report
@@ -101,6 +109,7 @@ class Live:
         run = self.run
         run.feed = reading_further(run.feed, run.graph.claimed)
         run.on_alerts = self._raised
+        run.feed.on_corrected(self._taken_back)
         if self._writer is not None:
             run.on_batch = self._writer.write
         self._work = asyncio.create_task(self._go(), name="rxtape")
@@ -144,13 +153,21 @@ class Live:
             self.report.alerts = Alerts(self.recent)
             self.report.of_feed = run.feed.facts()
             self._alerts.close()
+            self._corrected.close()
 
     def _accept(self, raw: RawRows) -> None:
         with np.errstate(all="ignore"):
             self.run.accept(raw)
 
+    def _taken_back(self, symbol: str, trade_id: int | str, what: str) -> None:
+        corrected = Corrected(symbol, trade_id, what, self._corrections.of(symbol, trade_id))
+        if corrected.alerts:
+            self.report.corrected.append(corrected)
+        self._corrected.emit(corrected)
+
     def _raised(self, alerts: list[Alert]) -> None:
         self.recent.extend(alerts)
+        self._corrections.remember(alerts, self.run.tape.item)
         for alert in alerts:
             self._alerts.emit(alert)
 

@@ -109,6 +109,10 @@ class LiveTicks:
         """How every connection and symbol is, whenever that changes."""
         return self.health.changes
 
+    def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
+        """Who is told of trades that are taken back."""
+        self.ingress.on_corrected = tell
+
     async def listen(self, deliver: Callable[[RawRows], None]) -> None:
         """Keep the connections, and deliver what they hear; see `LiveFeed`."""
         self._open = [self.connect(venue, streams, self.ingress, self.clock) for venue, streams in self._streams]

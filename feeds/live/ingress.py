@@ -56,6 +56,7 @@ class Ingress:
         self._losing: set[int] = set()
         self._impatient = False
         self._time = self._time_at = 0
+        self.on_corrected: Callable[[str, int | str, str], None] = lambda symbol, trade_id, what: None
         self.on_gap: Callable[[str, str], None] = lambda symbol, reason: None
         self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
 
@@ -147,6 +148,8 @@ class Ingress:
             counts.corrected += 1
             what = "cancelled" if isinstance(item, Cancelled) else "corrected"
             self._gap_of(lines, connection, (item.symbol,), f"trade {item.trade_id} was {what}", received)
+            if (line := lines.trades.get(item.symbol)) is not None:
+                self.on_corrected(self.names[line.place - 1], item.trade_id, what)
         elif isinstance(item, Unknown):
             counts.unknown_kind(item.kind)
 
