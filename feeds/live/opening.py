@@ -7,6 +7,7 @@ from feeds.live.connecting import connecting
 from feeds.live.feed import LiveTicks, TimeOf
 from feeds.live.raw_frames import RecordedVenue
 from feeds.live.receive_clock import ReceiveClock
+from feeds.live.wrapped import Elsewhere
 from feeds.venues.venue import Channel, Venue
 from pipeline.durations import SECOND, Duration, nanoseconds
 from pipeline.errors import UsageError
@@ -40,7 +41,7 @@ def live(
     >>> live("binance:btcusdt,ETHUSDT").names
     ('BTCUSDT', 'ETHUSDT')
     """
-    wanted = [source_of(source) for source in ([sources] if isinstance(sources, str) else sources)]
+    wanted = [source_of(source, url) for source in ([sources] if isinstance(sources, str) else sources)]
     if not wanted:
         raise UsageError("no venue named; write one with its symbols, such as binance:BTCUSDT,ETHUSDT")
     names = [venue.name for venue, _ in wanted]
@@ -49,14 +50,15 @@ def live(
     clock = ReceiveClock()
     venues = [(venue if raw is None else RecordedVenue(venue, raw, clock.now), symbols) for venue, symbols in wanted]
     channels: frozenset[Channel] = frozenset({"trades", "quotes"} if quotes else {"trades"})
-    connect = connecting(url, nanoseconds(stale_after) / SECOND)
+    connect = connecting(nanoseconds(stale_after) / SECOND)
     return LiveTicks(tuple(venues), connect, time, channels, capacity, nanoseconds(patience) / SECOND, clock=clock)
 
 
-def source_of(source: str) -> tuple[Venue, tuple[str, ...]]:
-    """The venue and the symbols of `venue:ONE,TWO`."""
+def source_of(source: str, url: str | None) -> tuple[Venue, tuple[str, ...]]:
+    """The venue and the symbols of `venue:ONE,TWO`; the venue at `url`, if there is one."""
     name, colon, rest = source.partition(":")
     symbols = tuple(part.strip() for part in rest.split(",") if part.strip())
     if not colon or not symbols:
         raise UsageError(f"{source!r} names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as binance:BTCUSDT,ETHUSDT")
-    return load("venue", name)(), tuple(dict.fromkeys(symbols))
+    venue: Venue = load("venue", name)()
+    return Elsewhere(venue, url) if url is not None else venue, tuple(dict.fromkeys(symbols))
