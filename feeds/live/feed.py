@@ -78,7 +78,7 @@ class LiveTicks:
             self.capacity,
             self.patience,
         )
-        self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.steady() / SECOND)
+        self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.clock.now() / SECOND)
         self._closing = False
         self._open: list[Connections] = []
 
@@ -140,7 +140,7 @@ class LiveTicks:
     def close(self) -> None:
         """End every connection; what waits is still delivered."""
         if not self._closing:
-            self._closing = True
+            self._closing = self.ingress.closing = True
             for each in self._open:
                 each.close()
 
@@ -164,7 +164,7 @@ class LiveTicks:
             self.clock.correct()
             if self.health.living:
                 self.ingress.beat()
-            self.health.look(self.steady() / SECOND, self.ingress.spoke())
+            self.health.look(self.clock.now() / SECOND, {name: at / SECOND for name, at in self.ingress.spoke().items()})
 
     def _changed(self, change: StateChange) -> None:
         venue = change.connection.rpartition("/")[0]

@@ -214,16 +214,19 @@ def test_a_live_feed_is_not_for_run_and_a_file_is_not_for_live():
 def test_health_tells_a_quiet_market_from_a_dead_feed():
     time, said = Time(), []
 
+    def look(arrivals):
+        feed.health.look(feed.clock.now() / 1e9, {name: at / 1e9 for name, at in arrivals.spoke().items()})
+
     async def script(arrivals, streams):
         arrivals.changed(StateChange("acme/1", "live", "", 1000.0))
         arrivals.said("acme/1", START, [trade(1), trade(1, "B")])
-        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        look(arrivals)
         time.pass_seconds(10)
-        arrivals.said("acme/1", START, [trade(2)])
-        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        arrivals.said("acme/1", time.wall, [trade(2)])
+        look(arrivals)
         arrivals.lost("acme/1", streams, "closed 1006")
         arrivals.changed(StateChange("acme/1", "backoff", "closed 1006", 1010.0))
-        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        look(arrivals)
 
     feed = live_feed(script, time=time)
     feed.changes.subscribe(lambda change: said.append(str(change)))
