@@ -110,6 +110,7 @@ class Live:
         run.feed = reading_further(run.feed, run.graph.claimed)
         run.on_alerts = self._raised
         run.feed.on_corrected(self._taken_back)
+        run.feed.on_refused(run.put_aside)
         if self._writer is not None:
             run.on_batch = self._writer.write
         self._work = asyncio.create_task(self._go(), name="rxtape")

@@ -25,6 +25,7 @@ __all__ = ["Connections", "LiveTicks", "TimeOf"]
 TimeOf = Literal["event", "received"]
 TRADES = frozenset({"seq", "time", "symbol", "kind", "price", "size", "side", "trade_id", "received", "event_time"})
 QUOTES = frozenset({"bid", "bid_size", "ask", "ask_size"})
+SHOWN = 4096
 LONGEST = 0.05
 """Seconds of judging before the sockets have their turn again."""
 
@@ -79,7 +80,7 @@ class LiveTicks:
             self.patience,
         )
         self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.clock.now() / SECOND)
-        self._closing = False
+        self._closing, self._refused = False, ""
         self._open: list[Connections] = []
 
     def _prefix(self, venue: Venue) -> str:
@@ -112,6 +113,16 @@ class LiveTicks:
     def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
         """Who is told of trades that are taken back."""
         self.ingress.on_corrected = tell
+
+    def on_refused(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        """Who gets the frames that could not be read."""
+
+        def refused(connection: str, frame: str | bytes, reason: str) -> None:
+            self._refused = self._refused or reason
+            text = frame if isinstance(frame, str) else frame[:SHOWN].decode(errors="replace")
+            tell({"source": connection, "reason": reason, "frame": text[:SHOWN]})
+
+        self.ingress.on_refused = refused
 
     async def listen(self, deliver: Callable[[RawRows], None]) -> None:
         """Keep the connections, and deliver what they hear; see `LiveFeed`."""
@@ -182,12 +193,12 @@ class LiveTicks:
         ]
 
     def facts(self) -> list[tuple[str, str]]:
-        """Connections, reconnects, and what was counted at the queue."""
-        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.ingress.counts.facts().items())
-        said = [(each.subject, each.status + (f": {each.reason}" if each.reason else "")) for each in self.health.connections.values()]
-        rows = [("feed", counts or "nothing was heard")]
+        """Connections, reconnects, what was counted at the queue, and the symbols that are not well."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.ingress.counts.facts().items())
+        rows = [(each.subject, each.status + (f": {each.reason}" if each.reason else "")) for each in self.health.connections.values()]
+        rows.append(("feed", counts or "nothing was heard"))
+        if self._refused:
+            rows.append(("refused", f"{self.ingress.counts.refused:,} messages; the first: {self._refused}"))
         if self.health.reconnects:
             rows.append(("reconnects", f"{self.health.reconnects:,}"))
-        ill = [change for change in self.health.symbols.values() if change.status != "LIVE"]
-        rows += [(each.subject, f"{each.status}: {each.reason}") for each in ill[:20]]
-        return [*said, *rows]
+        return rows + [(status, f"{names}: {reason}") for status, names, reason in self.health.ill()]

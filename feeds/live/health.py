@@ -8,7 +8,7 @@ DOWN     no connection: on its way back, or stopped
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from reactivex import Observable
@@ -111,12 +111,29 @@ class Health:
             return "QUIET", f"{silence}, the connection is well"
         return "LIVE", ""
 
+    def ill(self) -> list[tuple[Status, str, str]]:
+        """The symbols that are not LIVE: by status, the names, and the reason of the first."""
+        found: dict[Status, list[HealthChange]] = {}
+        for each in self.symbols.values():
+            if each.status != "LIVE":
+                found.setdefault(each.status, []).append(each)
+        return [(status, some([each.subject for each in changes]), changes[0].reason) for status, changes in found.items()]
+
     def _tell(self, change: HealthChange) -> None:
         self._changes.emit(change)
 
     def close(self) -> None:
         """No more changes."""
         self._changes.close()
+
+
+def some(names: Sequence[str]) -> str:
+    """Names, of which the first few stand for all.
+
+    >>> some(["A"]), some(list("ABCDEF"))
+    ('A', 'A, B, C and 3 more')
+    """
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 def subscriber_failed(error: BaseException) -> None:
