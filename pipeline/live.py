@@ -17,11 +17,13 @@ from pipeline.graph import Fault
 from pipeline.ingest import RawRows
 from pipeline.outlet import Outlet
 from pipeline.report import Report
+from pipeline.row_checks import YEAR_2000
 from pipeline.running import LOG, Run
 from pipeline.sinks import Sink
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS
 from pipeline.tape_files import TapeWriter
+from pipeline.ticks import Kind, Ticks
 from pipeline.watchdog import Hang
 
 __all__ = ["KEPT", "Live"]
@@ -66,7 +68,9 @@ class Live:
             feed, *strategies, late="clamp", on_bad="skip", max_symbols=max_symbols, quarantine=quarantine, keep_alerts=False,
             on_fault=on_fault, on_hang=on_hang,
         )  # fmt: skip
+        self.run.feed = reading_further(self.run.feed, self.run.graph.claimed)
         self.run.report.again = None
+        self._strategies = strategies
         self.sinks = tuple(sinks)
         self.recent: deque[Alert] = deque(maxlen=KEPT)
         self._alerts: Outlet[Alert] = Outlet(self._subscriber_failed)
@@ -107,7 +111,7 @@ class Live:
         if self._work is not None:
             raise UsageError("this run has been started already; make another")
         run = self.run
-        run.feed = reading_further(run.feed, run.graph.claimed)
+        warm(run.feed.columns, self._strategies, self.run.graph.symbols.limit)
         run.on_alerts = self._raised
         run.feed.on_corrected(self._taken_back)
         run.feed.on_refused(run.put_aside)
@@ -183,3 +187,13 @@ class Live:
             except SinkError:
                 self.feed.close()
                 raise
+
+
+def warm(columns: frozenset[str], strategies: Sequence[Strategy], limit: int) -> None:
+    """Compile, or load, every kernel that the strategies need, before anything is heard: HEARTBEATs go through a graph of their own."""
+    rows = dict.fromkeys(columns - {"seq", "time", "symbol", "kind"}, np.zeros(2))
+    ticks = Ticks.of(time=[YEAR_2000, YEAR_2000 + 1], symbol=["", ""], kind=np.full(2, Kind.HEARTBEAT), **rows)
+    ready = Run(ticks, *strategies, keep_alerts=False, max_symbols=limit, on_fault=lambda fault: None, on_hang=lambda hang: None)
+    with np.errstate(all="ignore"):
+        for raw in ready.feed.rows():
+            ready.accept(raw)

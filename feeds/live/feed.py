@@ -71,7 +71,7 @@ class LiveTicks:
         self.ingress = Ingress(
             lines,
             self.names,
-            self.steady,
+            self.clock.now,
             self._arrived.set,
             self._changed,
             by_event,

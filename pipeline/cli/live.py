@@ -95,15 +95,13 @@ def live_feed(values: Mapping[str, Value], example: str, **more: Any) -> Any:
 async def go_live(live: Live, screen: Screen, plain: bool, seconds: float | None = None) -> Report:
     """Run until a signal, the end of the feed, or for some seconds; a second signal does not wait."""
     stop = asyncio.Event()
-    with stopping(asyncio.get_running_loop(), stop):
+    with stopping(asyncio.get_running_loop(), stop), showing(live, screen, plain):
         await live.start()
-        with showing(live, screen, plain):
-            waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(live.wait())]
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for each in waiting:
-                each.cancel()
-            report = await live.stop()
-    return report
+        waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(live.wait())]
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
+        return await live.stop()
 
 
 @contextmanager
