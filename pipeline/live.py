@@ -191,7 +191,7 @@ class Live:
 
 def warm(columns: frozenset[str], strategies: Sequence[Strategy], limit: int) -> None:
     """Compile, or load, every kernel that the strategies need, before anything is heard: HEARTBEATs go through a graph of their own."""
-    rows = dict.fromkeys(columns - {"seq", "time", "symbol", "kind"}, np.zeros(2))
+    rows: dict[str, Any] = dict.fromkeys(columns - {"seq", "time", "symbol", "kind"}, np.zeros(2))
     ticks = Ticks.of(time=[YEAR_2000, YEAR_2000 + 1], symbol=["", ""], kind=np.full(2, Kind.HEARTBEAT), **rows)
     ready = Run(ticks, *strategies, keep_alerts=False, max_symbols=limit, on_fault=lambda fault: None, on_hang=lambda hang: None)
     with np.errstate(all="ignore"):
