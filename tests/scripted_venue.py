@@ -110,6 +110,9 @@ class Script:
     async def run(self):
         await self.script(self.arrivals, self.streams)
 
+    def streams_of(self, name):
+        return self.streams
+
     def close(self):
         self.closed.set()
 

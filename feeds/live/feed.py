@@ -36,6 +36,9 @@ class Connections(Protocol):
     async def run(self) -> None:
         """Until closed; raises UsageError where the venue refuses access."""
 
+    def streams_of(self, name: str) -> Sequence[Stream]:
+        """What a connection carries."""
+
     def close(self) -> None:
         """End every connection; `run` returns."""
 
@@ -178,10 +181,11 @@ class LiveTicks:
             self.health.look(self.clock.now() / SECOND, {name: at / SECOND for name, at in self.ingress.spoke().items()})
 
     def _changed(self, change: StateChange) -> None:
-        venue = change.connection.rpartition("/")[0]
-        prefix = f"{venue}:" if self._several else ""
-        symbols = [name for name in self.names if name.startswith(prefix)]
-        self.health.changed(change, symbols)
+        name = change.connection.rpartition("/")[0]
+        for (venue, _), connections in zip(self._streams, self._open, strict=True):
+            if venue.name == name:
+                streams = connections.streams_of(change.connection)
+                self.health.changed(change, [self._prefix(venue) + stream.symbol for stream in streams])
 
     def status(self) -> list[ConnectionStatus]:
         """Every connection as it is now."""

@@ -73,7 +73,7 @@ class Health:
 
     def changed(self, change: StateChange, symbols: Iterable[str]) -> None:
         """A connection for these symbols came into a state."""
-        self._of[change.connection] = set(symbols)
+        self._of[change.connection] = set(symbols) or self._of.get(change.connection, set())
         before = self.connections.get(change.connection)
         status = OF_STATE.get(change.state, "DOWN")
         self.reconnects += change.state == "backoff"

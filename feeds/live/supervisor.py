@@ -79,6 +79,10 @@ class Supervisor:
         """The connections as they are now."""
         return [kept.name for kept in self._kept]
 
+    def streams_of(self, name: str) -> Sequence[Stream]:
+        """What a connection carries; nothing where it has ended."""
+        return next((kept.machine.subscriptions.streams for kept in self._kept if kept.name == name), ())
+
     async def run(self) -> None:
         """Until closed; afterwards no task and no socket is left. Raises UsageError where the venue refuses access, or all streams."""
         try:
