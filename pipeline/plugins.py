@@ -1,4 +1,4 @@
-"""Plug-ins: feeds, sinks and strategies by name, ours and those of any installed package, found by entry points."""
+"""Plug-ins: feeds, servers, sinks and strategies by name, ours and those of any installed package, found by entry points."""
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -9,8 +9,8 @@ from pipeline.sinks import Sink
 
 __all__ = ["KINDS", "Plugin", "load", "open_sink", "plugins"]
 
-KINDS = ("feed", "sink", "strategy")
-GROUPS = {"feed": "rxtape.feeds", "sink": "rxtape.sinks", "strategy": "rxtape.strategies"}
+KINDS = ("feed", "server", "sink", "strategy")
+GROUPS = {"feed": "rxtape.feeds", "server": "rxtape.servers", "sink": "rxtape.sinks", "strategy": "rxtape.strategies"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Plugin:
 
 
 def plugins(kind: str) -> list[Plugin]:
-    """Everything of a kind (feed, sink, strategy) that is installed, by name; nothing is imported."""
+    """Everything of a kind (feed, server, sink, strategy) that is installed, by name; nothing is imported."""
     found = [Plugin(kind, point.name, point.value, package_of(point)) for point in entry_points(group=GROUPS[kind])]
     return sorted(found, key=lambda plugin: (plugin.name, plugin.package))
 

@@ -1,6 +1,6 @@
 """The settings of a run as options of a command: one table, spelt for the command line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,12 +16,13 @@ __all__ = ["feed_arguments", "said", "setting_options", "settle"]
 C = TypeVar("C", bound=Callable[..., Any])
 
 
-def setting_options(*sections: str) -> Callable[[C], C]:
-    """Add `--config` and an option for each setting of these sections; `said` collects what was given."""
+def setting_options(*chosen: str, without: Sequence[str] = ()) -> Callable[[C], C]:
+    """Add `--config` and an option for each setting that is chosen by key or section; `said` collects what was given."""
 
     def add(command: C) -> C:
         for setting in reversed(SETTINGS):
-            if setting.key.partition(".")[0] in sections and setting.key != "feed.files":
+            wanted = setting.key.partition(".")[0] in chosen or setting.key in chosen
+            if wanted and setting.key not in (*without, "feed.files"):
                 command = option(setting)(command)
         file = click.Path(path_type=Path, dir_okay=False)
         return click.option("--config", "-c", type=file, metavar="FILE", help="Settings and strategies, as TOML.")(command)
