@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from feeds.serving.clock import RealClock
 from feeds.serving.local import LocalVenue
 from pipeline.ticks import Kind, Ticks
 
@@ -142,3 +144,34 @@ async def turns(until: Any, most: int = 20_000) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError(f"after {most} turns of the loop it is still not so")
+
+
+def subscribed(monkeypatch: Any) -> list[Any]:
+    """From here on every local venue has a client at once, which subscribes to every symbol and comes again when it is cut off.
+
+    The venue's clock does not wait. What the client reads is the list.
+    """
+    frames: list[Any] = []
+    enter = LocalVenue.__aenter__
+
+    async def stay(venue: LocalVenue) -> None:
+        spelt, read = list(venue.market.symbols), Read(frames)
+        names = "/".join(f"{name.lower()}@{channel}" for name in spelt for channel in ("trade", "bookTicker"))
+        request = {"type": "subscribe", "product_ids": spelt, "channels": ["matches", "ticker"]}
+        of_binance = venue.exchange.name == "binance"
+        while read.code in (None, 1006):
+            with suppress(InvalidStatus):
+                await (reading(venue, f"/stream?streams={names}", read=read) if of_binance else reading(venue, "/", request, read=read))
+            await asyncio.sleep(0)
+
+    async def entered(venue: LocalVenue) -> LocalVenue:
+        await enter(venue)
+        staying.append(asyncio.create_task(stay(venue)))
+        return venue
+
+    staying: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(LocalVenue, "__aenter__", entered)
+    clock = HastyClock()
+    monkeypatch.setattr(RealClock, "now", lambda _: clock.now())
+    monkeypatch.setattr(RealClock, "sleep", lambda _, seconds: clock.sleep(seconds))
+    return frames

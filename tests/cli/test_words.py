@@ -11,6 +11,7 @@ import click
 import pytest
 from cli_folder import filled, problems, row, rxtape
 from scripted_venue import Script, Time
+from served_tapes import subscribed
 
 from feeds.live import opening
 from pipeline.cli import main
@@ -39,8 +40,9 @@ def examples(words: tuple[str, ...]) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """What the examples speak of."""
+    """What the examples speak of, and a client for those that serve."""
     monkeypatch.chdir(filled(tmp_path))
+    subscribed(monkeypatch)
     text = Path("ticks.csv").read_text()
     Path("2013-10-08.csv").write_text(text)
     Path("rxtape.toml").write_text('[feed]\nfiles = ["ticks.csv"]\n[[strategy]]\nuse = "mine.py"\n')
