@@ -94,8 +94,9 @@ class Health:
         """Judge every symbol; `spoke` is when each was last heard."""
         for symbol, before in self.symbols.items():
             status, reason = self._of_symbol(symbol, now, spoke.get(symbol, 0.0))
-            if status != before.status:
-                self.symbols[symbol] = HealthChange(symbol, status, reason, now)
+            changed = status != before.status
+            self.symbols[symbol] = HealthChange(symbol, status, reason, now if changed else before.since)
+            if changed:
                 self._tell(self.symbols[symbol])
 
     def _of_symbol(self, symbol: str, now: float, spoke: float) -> tuple[Status, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -92,12 +92,14 @@ def live_feed(values: Mapping[str, Value], example: str, **more: Any) -> Any:
     return load("feed", "live")(sources.value, **given, **more)
 
 
-async def go_live(live: Live, screen: Screen, plain: bool, seconds: float | None = None) -> Report:
-    """Run until a signal, the end of the feed, or for some seconds; a second signal does not wait."""
+async def go_live(
+    live: Live, screen: Screen, plain: bool, seconds: float | None = None, end: Coroutine[Any, Any, None] | None = None
+) -> Report:
+    """Run until a signal, the end of the feed, that of `end`, or for some seconds; a second signal does not wait."""
     stop = asyncio.Event()
     with stopping(asyncio.get_running_loop(), stop), showing(live, screen, plain):
         await live.start()
-        waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(live.wait())]
+        waiting = [asyncio.create_task(each) for each in (stop.wait(), live.wait(), end) if each is not None]
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting:
             each.cancel()

@@ -107,6 +107,14 @@ def test_record_says_how_to_replay(folder, scripted):
     assert rxtape("replay", "tape", "-s", "above.py").exit_code == 0
 
 
+def test_the_live_demo_says_over_a_socket_what_the_replay_says(folder):
+    replayed, lived = rxtape("demo", "-o", "replayed.jsonl"), rxtape("demo", "--live", "-o", "lived.jsonl")
+    assert replayed.exit_code == lived.exit_code == 0, lived.output
+    of_replay, of_live = (Path(name).read_text().splitlines() for name in ("replayed.jsonl", "lived.jsonl"))
+    assert len(of_live) == 14
+    assert of_live == of_replay
+
+
 def test_a_venue_that_refuses_access_ends_with_2_and_its_reason(folder, scripted):
     async def refused(arrivals, streams):
         raise UsageError("binance: the venue refuses access: HTTP 401")
