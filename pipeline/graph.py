@@ -49,6 +49,7 @@ class GraphSnapshot:
     symbols: tuple[str, ...]
     stages: dict[str, StageSnapshot]
     quarantined: dict[str, str] = field(default_factory=dict)
+    gaps: bool = False
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Graph:
     """What the streams of one run share.
 
     `further` are columns that the feed reads only where somebody asks for them; `claimed` are those that somebody did.
+    `gaps` tells whether there was a GAP row: until then nothing looks for marks.
     """
 
     symbols: SymbolTable
@@ -73,6 +75,7 @@ class Graph:
     next_row: int = 0
     position: tuple[int, int] = (0, 0)
     running: bool = False
+    gaps: bool = False
     _thread: int = 0
 
     @contextmanager
@@ -164,7 +167,7 @@ class Graph:
             raise EngineFault("a snapshot can only be taken between two batches")
         stages = {name: stage.snapshot() for name, stage in self.stages.items()}
         quarantined = {owner: f"{type(fault.error).__name__}: {fault.error}" for owner, fault in self.faults.items()}
-        return GraphSnapshot(self.next_row, self.symbols.snapshot(), stages, quarantined)
+        return GraphSnapshot(self.next_row, self.symbols.snapshot(), stages, quarantined, self.gaps)
 
     def restore(self, snapshot: GraphSnapshot) -> None:
         """Continue where a snapshot was taken; SnapshotMismatch names a stage that does not fit."""
@@ -176,7 +179,7 @@ class Graph:
         for name, stage in self.stages.items():
             stage.restore(snapshot.stages[name])
             stage.grow(self.capacity)
-        self.next_row = snapshot.next_row
+        self.next_row, self.gaps = snapshot.next_row, snapshot.gaps
         for owner, said in snapshot.quarantined.items():
             self.faults[owner] = Fault(owner, RuntimeError(said), snapshot.next_row)
 
