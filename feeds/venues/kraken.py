@@ -12,8 +12,9 @@ import msgspec
 from feeds.venues.asking import only_channel
 from feeds.venues.fields import Number, Price, Size, moment, quote
 from feeds.venues.frames import FrameReader, Kind, kind, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Refusal, Reply, Request, Said, Stream, Trade
+from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Reply, Request, Said, Stream, Trade
 from pipeline.errors import UsageError
 
 __all__ = ["Kraken", "kraken"]
@@ -102,8 +103,7 @@ def answer(message: Answer) -> list[Said]:
         channel = STREAMS.get(named.channel)
         return [Reply(message.req_id, (Stream(channel, named.symbol),) if channel and named.symbol else ())]
     streams = tuple(Stream(channel, message.symbol) for channel in CHANNELS) if message.symbol else ()
-    waiting = "rate" in message.error.lower() or "too many" in message.error.lower()
-    return [Refusal(message.req_id, streams, "rate" if waiting else "stream", message.error or "no reason given")]
+    return [refusal(message.req_id, streams, message.error)]
 
 
 def alive(_: object) -> list[Said]:

@@ -13,7 +13,7 @@ from feeds.venues.coinbase_advanced import coinbase_advanced
 from feeds.venues.fields import moment
 from feeds.venues.kraken import kraken
 from feeds.venues.okx import okx
-from feeds.venues.venue import BadFrame, Filler, Gap, Notice, Refusal, Reply, Stream, Unknown
+from feeds.venues.venue import BadFrame, Filler, Gap, Notice, Quote, Refusal, Reply, Stream, Unknown
 from pipeline.errors import UsageError
 
 SECOND = 10**9
@@ -94,6 +94,12 @@ def test_other_frames_of_binance(tree, expected):
     assert said(binance(), tree) == [expected]
 
 
+def test_the_name_of_a_stream_does_not_make_an_event_what_it_is_not():
+    ticker = {"e": "24hrTicker", "E": 1, "s": "BTCUSDT", "b": "1", "B": "2", "a": "3", "A": "4"}
+    for frame in (json.dumps({"stream": "btcusdt@bookTicker", "data": ticker}, separators=(",", ":")), json.dumps(ticker)):
+        assert not isinstance(said(binance(), frame)[0], Quote)
+
+
 def test_futures_are_served_under_public():
     assert binance_usdm().url([]) == "wss://fstream.binance.com/public/stream"
     frame = binance().subscribe([Stream("trades", "BTCUSDT"), Stream("quotes", "BTCUSDT")], 1).frame
@@ -115,6 +121,7 @@ def test_the_last_match_of_coinbase_is_from_before_the_subscription():
     ("message", "reason", "kind", "streams"),
     [
         ("Failed to subscribe", "BTC-EURO is not a valid product", "stream", (Stream("trades", "BTC-EURO"), Stream("quotes", "BTC-EURO"))),
+        ("Failed to subscribe", "AUTH-USD is not a valid product", "stream", (Stream("trades", "AUTH-USD"), Stream("quotes", "AUTH-USD"))),
         ("Authentication Failed", "", "access", ()),
         ("Rate limit exceeded", "", "rate", ()),
         ("ErrSlowConsume", "", "rate", ()),
