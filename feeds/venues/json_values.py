@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from feeds.venues.fields import moment, numbered
@@ -27,15 +28,23 @@ def value_at(path: str, row: Any, message: Any) -> Any:
     >>> value_at("$.symbol", {}, {"symbol": "BTC"})
     'BTC'
     """
-    found = message if path.startswith("$.") else row
-    for step in path.removeprefix("$.").split("."):
+    in_message, steps = steps_of(path)
+    found = message if in_message else row
+    for step, place in steps:
         if isinstance(found, dict):
             found = found.get(step, ABSENT)
-        elif isinstance(found, list) and step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(found):
-            found = found[int(step)]
+        elif isinstance(found, list) and 0 <= place < len(found):
+            found = found[place]
         else:
             return ABSENT
     return found
+
+
+@cache
+def steps_of(path: str) -> tuple[bool, tuple[tuple[str, int], ...]]:
+    """Whether a path begins at the message, and its steps as keys and as places, -1 for a key that is none."""
+    steps = path.removeprefix("$.").split(".")
+    return path.startswith("$."), tuple((step, int(step) if step.isascii() and step.isdigit() else -1) for step in steps)
 
 
 def word_of(value: Any) -> str:

@@ -80,10 +80,12 @@ class Answer(msgspec.Struct):
 
 
 def trades(message: Trades) -> list[Said]:
+    """A snapshot repeats the last 50 trades, in no order that is documented."""
     old = message.type == "snapshot"
+    rows = sorted(message.data, key=lambda row: row.trade_id) if old else message.data
     return [
         new(Trade, (row.symbol, moment("timestamp", row.timestamp), row.price, row.qty, SIDES[row.side], row.trade_id, old, False))
-        for row in message.data
+        for row in rows
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 from venue_frames import NAMES, SENT
@@ -178,3 +179,16 @@ def test_what_is_no_time_of_64_bits_is_refused(name, value):
             said, reason = outcome(name, written(replaced(tree, path, value)))
             assert said is None
             assert key_of(path) in reason
+
+
+def test_codecs_touch_no_network_no_file_and_no_clock():
+    """What they may import: themselves, msgspec, the error tree, and of Python what computes; the environment for keys alone."""
+    allowed = {
+        "collections", "dataclasses", "datetime", "decimal", "functools", "itertools", "os", "re", "typing", "msgspec", "feeds", "pipeline",
+    }  # fmt: skip
+    for path in sorted((Path(__file__).parents[3] / "feeds" / "venues").glob("*.py")):
+        source = path.read_text()
+        imported = set(re.findall(r"^\s*(?:from|import) (\w+)", source, flags=re.MULTILINE))
+        assert imported <= allowed, path.name
+        assert not re.search(r"\bopen\(|\.now\(|\.today\(", source), path.name
+        assert ("os" in imported) == (path.name == "alpaca.py")

@@ -175,6 +175,12 @@ def test_a_symbol_that_kraken_does_not_know_is_refused_on_both_channels_it_may_m
     assert refusal == Refusal(2, (Stream("trades", "XX/YY"), Stream("quotes", "XX/YY")), "stream", "Currency pair not supported XX/YY")
 
 
+def test_a_snapshot_of_kraken_is_old_and_put_in_order():
+    row = {"symbol": "BTC/USD", "side": "buy", "price": 1.5, "qty": 2, "timestamp": "2024-01-01T00:00:00Z"}
+    snapshot = {"channel": "trade", "type": "snapshot", "data": [{**row, "trade_id": number} for number in (3, 1, 2)]}
+    assert [(trade.trade_id, trade.old) for trade in said(kraken(), snapshot)] == [(1, True), (2, True), (3, True)]
+
+
 def test_a_market_of_kraken_that_never_had_an_order_says_nothing():
     row = {"symbol": "ANETx/USD", "bid": 0, "bid_qty": 0, "ask": 0, "ask_qty": 0, "timestamp": "1970-01-01T00:00:00.000000Z"}
     assert said(kraken(), {"channel": "ticker", "type": "update", "data": [row]}) == []
