@@ -198,10 +198,18 @@ class Binance:
 
 
 def binance() -> Binance:
-    """The spot market."""
+    """The spot market.
+
+    >>> binance().streams(["btcusdt"], ["trades"])
+    [Stream(channel='trades', symbol='BTCUSDT')]
+    """
     return Binance("binance", "wss://stream.binance.com:9443", SPOT)
 
 
 def binance_usdm() -> Binance:
-    """USD-M futures; since 2026-04-23 trades and best prices are served under /public only."""
+    """USD-M futures; since 2026-04-23 trades and best prices are served under /public only.
+
+    >>> binance_usdm().url([])
+    'wss://fstream.binance.com/public/stream'
+    """
     return Binance("binance-usdm", "wss://fstream.binance.com/public", USD_M)

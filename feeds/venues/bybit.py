@@ -188,5 +188,9 @@ def bybit() -> Bybit:
 
 
 def bybit_linear() -> Bybit:
-    """Perpetuals and futures that settle in USDT or USDC."""
+    """Perpetuals and futures that settle in USDT or USDC.
+
+    >>> bybit_linear().streams(["btc-27jun25"], ["quotes"])
+    [Stream(channel='quotes', symbol='BTC-27JUN25')]
+    """
     return Bybit("bybit-linear", "linear", LINEAR)

@@ -196,5 +196,9 @@ class JsonFields:
 
 
 def json_venue() -> JsonFields:
-    """The venue of `json:URL`, which still needs its address."""
+    """The venue of `json:URL`, which still needs its address.
+
+    >>> json_venue().at("wss://example.com/feed").url([])
+    'wss://example.com/feed'
+    """
     return JsonFields()

@@ -59,7 +59,11 @@ def refused(path: str, value: Any, expected: str) -> BadFrame:
 
 
 def number(path: str, value: Any, least: float = -LARGEST) -> float:
-    """A number or a number in quotes, finite."""
+    """A number or a number in quotes, finite.
+
+    >>> number("p", "61837.63"), number("p", 5)
+    (61837.63, 5.0)
+    """
     written = str(value) if type(value) is int and abs(value) < 10**300 else value
     if isinstance(written, str) and NUMBER.fullmatch(written):
         found = float(written)
@@ -94,7 +98,11 @@ def time(path: str, value: Any, unit: str) -> int | None:
 
 
 def side(path: str, value: Any, words: Mapping[str, int]) -> int:
-    """The aggressor's side by the words of the mapping; null is unknown."""
+    """The aggressor's side by the words of the mapping; null is unknown.
+
+    >>> side("m", True, {"true": -1, "false": 1})
+    -1
+    """
     if value is None:
         return 0
     found = words.get(word_of(value).lower())
@@ -104,7 +112,11 @@ def side(path: str, value: Any, words: Mapping[str, int]) -> int:
 
 
 def trade_id(path: str, value: Any) -> int | str | None:
-    """A whole number of 64 bits, or text; null is none."""
+    """A whole number of 64 bits, or text; null is none.
+
+    >>> trade_id("i", "12"), trade_id("i", "a-1")
+    (12, 'a-1')
+    """
     if value is None or (type(value) is int and 0 <= value < 1 << 63):
         return value
     if isinstance(value, str) and value:

@@ -181,6 +181,12 @@ def test_what_is_no_time_of_64_bits_is_refused(name, value):
             assert key_of(path) in reason
 
 
+def test_every_installed_venue_stands_in_both_tables_of_the_documents():
+    page = (Path(__file__).parents[3] / "docs" / "venues.md").read_text()
+    for point in entry_points(group="rxtape.venues"):
+        assert page.count(f"\n| `{point.name}`") == (1 if point.name == "json" else 2), point.name
+
+
 def test_codecs_touch_no_network_no_file_and_no_clock():
     """What they may import: themselves, msgspec, the error tree, and of Python what computes; the environment for keys alone."""
     allowed = {

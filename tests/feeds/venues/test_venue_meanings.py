@@ -94,6 +94,11 @@ def test_other_frames_of_binance(tree, expected):
     assert said(binance(), tree) == [expected]
 
 
+def test_times_in_microseconds_are_refused_rather_than_read_as_milliseconds():
+    with pytest.raises(BadFrame, match=r"field data\.T: found 1596240000519000, expected a whole number <"):
+        said(binance(), futures_trade(T=1596240000519000))
+
+
 def test_the_name_of_a_stream_does_not_make_an_event_what_it_is_not():
     ticker = {"e": "24hrTicker", "E": 1, "s": "BTCUSDT", "b": "1", "B": "2", "a": "3", "A": "4"}
     for frame in (json.dumps({"stream": "btcusdt@bookTicker", "data": ticker}, separators=(",", ":")), json.dumps(ticker)):
@@ -151,6 +156,14 @@ def test_a_number_left_out_on_an_advanced_trade_connection_is_a_gap_of_every_sym
     items = said(coinbase_advanced(), heartbeat(3), heartbeat(4), {**heartbeat(5), "channel": "new"}, heartbeat(9), heartbeat(10))
     alive = Notice("alive")
     assert items == [alive, alive, Unknown("new"), Gap("", "message 9 of the connection came after 5"), alive, alive]
+
+
+def test_a_message_of_advanced_trade_that_cannot_be_read_is_one_that_is_lost():
+    decoder = coinbase_advanced().decoder()
+    decoder.decode(json.dumps(heartbeat(3)))
+    with pytest.raises(BadFrame):
+        decoder.decode(json.dumps({**MARKET_TRADES, "sequence_num": 4, "events": [{"type": "update", "trades": [{}]}]}))
+    assert isinstance(decoder.decode(json.dumps(heartbeat(5)))[0], Gap)
 
 
 def test_a_count_of_advanced_trade_that_begins_anew_is_no_gap():
