@@ -12,6 +12,7 @@ import msgspec
 
 from feeds.venues.fields import Number, Price, Size, moment, quote
 from feeds.venues.frames import FrameReader, Kind, kind, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
 from feeds.venues.venue import (
     BadFrame,
@@ -21,7 +22,6 @@ from feeds.venues.venue import (
     Decoder,
     Limits,
     Notice,
-    Refusal,
     Reply,
     Request,
     Said,
@@ -125,7 +125,7 @@ def cancelled(message: Cancel) -> Said:
 
 
 def success(message: Success) -> Said:
-    return Notice("ready" if message.msg == "authenticated" else "alive", message.msg)
+    return Notice("ready" if message.msg == "authenticated" else "alive", message.msg[:300])
 
 
 def subscribed(message: Subscribed) -> Said:
@@ -139,8 +139,8 @@ def fault(message: Fault) -> Said:
         return Notice("ready", message.msg)
     reason = f"{message.msg} (code {message.code})"
     if message.code in NO_ACCESS:
-        return Refusal(None, (), "access", f"{reason}; see {KEY} and {SECRET}, and what the subscription of the account allows")
-    return Refusal(None, (), "rate" if message.code in LATER else "stream", reason)
+        return refusal(None, (), f"{reason}; see {KEY} and {SECRET}, and what the subscription of the account allows", "access")
+    return refusal(None, (), reason, "rate" if message.code in LATER else "stream")
 
 
 SAYS: dict[type[Any], Any] = {

@@ -29,7 +29,11 @@ def portions(venue: Venue, streams: Sequence[Stream]) -> Iterator[Sequence[Strea
 
 
 def only_channel(streams: Sequence[Stream]) -> Channel:
-    """The channel that all streams are of; raises UsageError where there is more than one."""
+    """The channel that all streams are of; raises UsageError where there is more than one.
+
+    >>> only_channel([Stream("quotes", "BTC/USD"), Stream("quotes", "ETH/USD")])
+    'quotes'
+    """
     first, *others = dict.fromkeys(stream.channel for stream in streams)
     if others:
         raise UsageError(f"one request cannot ask for {first} and {others[0]} here; ask for each by its own (`requests_for` does)")

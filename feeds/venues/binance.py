@@ -11,14 +11,16 @@ import msgspec
 
 from feeds.venues.fields import Milliseconds, Number, Price, Size, quote
 from feeds.venues.frames import FrameReader, Kind, kind, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Filler, Limits, Notice, Refusal, Reply, Request, Said, Stream, Trade
+from feeds.venues.venue import BadFrame, Channel, Decoder, Filler, Limits, Notice, Reply, Request, Said, Stream, Trade
 
 __all__ = ["Binance", "binance", "binance_usdm"]
 
 STREAMS: dict[Channel, str] = {"trades": "trade", "quotes": "bookTicker"}
 KINDS_BY_LETTER = {b"t": "trade", b"b": "bookTicker", b"a": "aggTrade"}
 MILLISECOND = 1_000_000
+TOO_OFTEN = (-1003, 429)
 # how many bytes into a frame the name of its stream ends, at most
 NAME_ENDS = 80
 SPOT = Limits(streams=1024, streams_per_request=200, requests=4, burst=4, connects=300, connects_seconds=300)
@@ -114,8 +116,7 @@ def answer(message: Answer) -> list[Said]:
     fault = message.error or (Fault(message.code, message.msg) if message.code is not None else None)
     if fault is None:
         return [Reply(number)]
-    waiting = fault.code in (-1003, 429) or "too many" in fault.msg.lower()
-    return [Refusal(number, (), "rate" if waiting else "stream", f"{fault.msg} (code {fault.code})")]
+    return [refusal(number, (), f"{fault.msg} (code {fault.code})", "rate" if fault.code in TOO_OFTEN else None)]
 
 
 def leaving(_: object) -> list[Said]:
@@ -197,10 +198,18 @@ class Binance:
 
 
 def binance() -> Binance:
-    """The spot market."""
+    """The spot market.
+
+    >>> binance().streams(["btcusdt"], ["trades"])
+    [Stream(channel='trades', symbol='BTCUSDT')]
+    """
     return Binance("binance", "wss://stream.binance.com:9443", SPOT)
 
 
 def binance_usdm() -> Binance:
-    """USD-M futures; since 2026-04-23 trades and best prices are served under /public only."""
+    """USD-M futures; since 2026-04-23 trades and best prices are served under /public only.
+
+    >>> binance_usdm().url([])
+    'wss://fstream.binance.com/public/stream'
+    """
     return Binance("binance-usdm", "wss://fstream.binance.com/public", USD_M)

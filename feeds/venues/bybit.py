@@ -13,8 +13,9 @@ from msgspec import Meta
 
 from feeds.venues.fields import Milliseconds, Price, Size, number_of, numbered, quote
 from feeds.venues.frames import FrameReader, Kind, Read, read_as, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Gap, Limits, Notice, Refusal, Reply, Request, Said, Stream, Trade
+from feeds.venues.venue import BadFrame, Channel, Decoder, Gap, Limits, Notice, Reply, Request, Said, Stream, Trade
 
 __all__ = ["Bybit", "bybit", "bybit_linear"]
 
@@ -88,8 +89,7 @@ def answer(message: Answer) -> list[Said]:
     if message.success:
         return [Reply(number)]
     streams = tuple(Stream(CHANNELS[topic], symbol) for topic, symbol in TOPIC.findall(message.ret_msg))
-    waiting = "too many" in message.ret_msg.lower() or "rate limit" in message.ret_msg.lower()
-    return [Refusal(number, streams, "rate" if waiting else "stream", message.ret_msg or "no reason given")]
+    return [refusal(number, streams, message.ret_msg)]
 
 
 class TopOfBook:
@@ -188,5 +188,9 @@ def bybit() -> Bybit:
 
 
 def bybit_linear() -> Bybit:
-    """Perpetuals and futures that settle in USDT or USDC."""
+    """Perpetuals and futures that settle in USDT or USDC.
+
+    >>> bybit_linear().streams(["btc-27jun25"], ["quotes"])
+    [Stream(channel='quotes', symbol='BTC-27JUN25')]
+    """
     return Bybit("bybit-linear", "linear", LINEAR)

@@ -12,8 +12,9 @@ import msgspec
 
 from feeds.venues.fields import NAN, Number, Price, Size, moment, quote
 from feeds.venues.frames import FrameReader, Kind, kind, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Refusal, Reply, Request, Said, Stream, Trade
+from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Reply, Request, Said, Stream, Trade
 
 __all__ = ["PRODUCT", "Coinbase", "coinbase", "streams_named"]
 
@@ -94,11 +95,7 @@ def fault(message: Fault) -> list[Said]:
     reason = f"{message.message}: {message.reason}" if message.reason else message.message
     unknown = NO_PRODUCT.search(reason)
     streams = tuple(Stream(channel, unknown[1]) for channel in CHANNELS) if unknown else ()
-    words = reason.lower()
-    if "auth" in words or "permission" in words:
-        return [Refusal(None, streams, "access", reason)]
-    waiting = "rate limit" in words or "too many" in words or "slowconsume" in words
-    return [Refusal(None, streams, "rate" if waiting else "stream", reason)]
+    return [refusal(None, streams, reason)]
 
 
 def alive(_: object) -> list[Said]:

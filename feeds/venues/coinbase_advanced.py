@@ -13,8 +13,9 @@ from feeds.venues.asking import only_channel
 from feeds.venues.coinbase import PRODUCT, streams_named
 from feeds.venues.fields import NAN, Price, Size, moment, numbered, quote
 from feeds.venues.frames import NAMED_KIND, FrameReader, Kind, Read, read_as, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Gap, Limits, Notice, Refusal, Request, Said, Stream, Trade, Unknown
+from feeds.venues.venue import BadFrame, Channel, Decoder, Gap, Limits, Notice, Request, Said, Stream, Trade, Unknown
 
 __all__ = ["CoinbaseAdvanced", "coinbase_advanced"]
 
@@ -145,10 +146,7 @@ def another(message: Other) -> list[Said]:
 
 
 def fault(message: Fault) -> list[Said]:
-    words = message.message.lower()
-    if "auth" in words or "permission" in words or "jwt" in words:
-        return [Refusal(None, (), "access", message.message)]
-    return [Refusal(None, (), "rate" if "rate" in words or "too many" in words else "stream", message.message)]
+    return [refusal(None, (), message.message)]
 
 
 def look(frame: bytes) -> str | None:

@@ -22,7 +22,7 @@ Milliseconds = Annotated[int, Meta(gt=0, lt=9_223_372_036_854)]
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 SECOND = 10**9
-LONGEST_ID = 18
+LONGEST_ID = 19
 new = tuple.__new__
 
 
@@ -58,11 +58,12 @@ def second(whole: str, zone: str) -> int:
 def numbered(text: str) -> int | str:
     """A trade id as the number it is, where it is one of 64 bits; else as it stands.
 
-    >>> numbered("22381691"), numbered("9dc75fca-4bdd"), numbered("007")
-    (22381691, '9dc75fca-4bdd', '007')
+    >>> numbered("22381691"), numbered("9dc75fca-4bdd"), numbered("007"), numbered("9223372036854775808")
+    (22381691, '9dc75fca-4bdd', '007', '9223372036854775808')
     """
     if len(text) <= LONGEST_ID and text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
-        return int(text)
+        number = int(text)
+        return number if number < 1 << 63 else text
     return text
 
 

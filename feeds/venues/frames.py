@@ -40,7 +40,11 @@ class Kind(Generic[T]):
 
 
 def read_as(type_: type[T]) -> Callable[[bytes], T]:
-    """The reading of a frame as a msgspec type: one decoder for all of them."""
+    """The reading of a frame as a msgspec type: one decoder for all of them.
+
+    >>> read_as(dict[str, float])(b'{"price":"61837.63"}')
+    {'price': 61837.63}
+    """
     return msgspec.json.Decoder(type_, strict=False).decode
 
 
@@ -55,6 +59,12 @@ class FrameReader:
 
     `look` guesses a kind from the bytes, None where it cannot, and may be wrong; `kind_of` tells the kind of a JSON value for
     sure, and raises BadFrame for a value that is no message at all. Kinds not in `kinds` are Unknown.
+
+    >>> from feeds.venues.venue import Notice
+    >>> kinds = {"beat": kind(dict, lambda message: [Notice("alive")])}
+    >>> reader = FrameReader(kinds, lambda frame: None, lambda tree: word(tree["kind"]))
+    >>> reader.decode('{"kind":"beat"}'), reader.decode('{"kind":"other"}')
+    ([Notice(kind='alive', text='')], [Unknown(kind='other')])
     """
 
     kinds: Mapping[str, Kind[Any]]
@@ -97,7 +107,11 @@ def utf8(frame: str) -> bytes:
 
 
 def word(value: Any) -> str:
-    """The word by which a message names its kind; a value that is no text is none."""
+    """The word by which a message names its kind; a value that is no text is none.
+
+    >>> word("trade"), word(None)
+    ('trade', 'of no name')
+    """
     return value if isinstance(value, str) else "of no name"
 
 

@@ -11,8 +11,9 @@ from feeds.venues.asking import only_channel
 from feeds.venues.fields import NAN, quote
 from feeds.venues.frames import UNREADABLE, shown, utf8
 from feeds.venues.json_values import ABSENT, number, side, text, time, trade_id, value_at, word_of
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Refusal, Reply, Request, Said, Stream, Trade, Unknown
+from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Reply, Request, Said, Stream, Trade, Unknown
 from pipeline.errors import UsageError
 
 __all__ = ["QUOTE", "TRADE", "WORDS", "JsonFields", "Rows", "json_venue"]
@@ -70,7 +71,7 @@ class FieldReader:
             raise BadFrame(f"found {shown(message)}, expected an object")
         if venue.error and venue.error.meets(message, ()):
             reason = value_at(venue.error.fields.get("reason", "$.reason"), message, message)
-            return [Refusal(self.request(venue.error, message), (), "stream", word_of(reason)[:200] or "no reason given")]
+            return [refusal(self.request(venue.error, message), (), word_of(reason))]
         if venue.reply and venue.reply.meets(message, ()):
             return [Reply(self.request(venue.reply, message))]
         if venue.trade and venue.trade.meets(message, ("price",)):
@@ -195,5 +196,9 @@ class JsonFields:
 
 
 def json_venue() -> JsonFields:
-    """The venue of `json:URL`, which still needs its address."""
+    """The venue of `json:URL`, which still needs its address.
+
+    >>> json_venue().at("wss://example.com/feed").url([])
+    'wss://example.com/feed'
+    """
     return JsonFields()

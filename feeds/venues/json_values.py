@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from feeds.venues.fields import moment, numbered
@@ -27,15 +28,23 @@ def value_at(path: str, row: Any, message: Any) -> Any:
     >>> value_at("$.symbol", {}, {"symbol": "BTC"})
     'BTC'
     """
-    found = message if path.startswith("$.") else row
-    for step in path.removeprefix("$.").split("."):
+    in_message, steps = steps_of(path)
+    found = message if in_message else row
+    for step, place in steps:
         if isinstance(found, dict):
             found = found.get(step, ABSENT)
-        elif isinstance(found, list) and step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(found):
-            found = found[int(step)]
+        elif isinstance(found, list) and 0 <= place < len(found):
+            found = found[place]
         else:
             return ABSENT
     return found
+
+
+@cache
+def steps_of(path: str) -> tuple[bool, tuple[tuple[str, int], ...]]:
+    """Whether a path begins at the message, and its steps as keys and as places, -1 for a key that is none."""
+    steps = path.removeprefix("$.").split(".")
+    return path.startswith("$."), tuple((step, int(step) if step.isascii() and step.isdigit() else -1) for step in steps)
 
 
 def word_of(value: Any) -> str:
@@ -50,7 +59,11 @@ def refused(path: str, value: Any, expected: str) -> BadFrame:
 
 
 def number(path: str, value: Any, least: float = -LARGEST) -> float:
-    """A number or a number in quotes, finite."""
+    """A number or a number in quotes, finite.
+
+    >>> number("p", "61837.63"), number("p", 5)
+    (61837.63, 5.0)
+    """
     written = str(value) if type(value) is int and abs(value) < 10**300 else value
     if isinstance(written, str) and NUMBER.fullmatch(written):
         found = float(written)
@@ -85,7 +98,11 @@ def time(path: str, value: Any, unit: str) -> int | None:
 
 
 def side(path: str, value: Any, words: Mapping[str, int]) -> int:
-    """The aggressor's side by the words of the mapping; null is unknown."""
+    """The aggressor's side by the words of the mapping; null is unknown.
+
+    >>> side("m", True, {"true": -1, "false": 1})
+    -1
+    """
     if value is None:
         return 0
     found = words.get(word_of(value).lower())
@@ -95,7 +112,11 @@ def side(path: str, value: Any, words: Mapping[str, int]) -> int:
 
 
 def trade_id(path: str, value: Any) -> int | str | None:
-    """A whole number of 64 bits, or text; null is none."""
+    """A whole number of 64 bits, or text; null is none.
+
+    >>> trade_id("i", "12"), trade_id("i", "a-1")
+    (12, 'a-1')
+    """
     if value is None or (type(value) is int and 0 <= value < 1 << 63):
         return value
     if isinstance(value, str) and value:

@@ -12,8 +12,9 @@ import msgspec
 from feeds.venues.asking import only_channel
 from feeds.venues.fields import Number, Price, Size, moment, quote
 from feeds.venues.frames import FrameReader, Kind, kind, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Refusal, Reply, Request, Said, Stream, Trade
+from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Reply, Request, Said, Stream, Trade
 from pipeline.errors import UsageError
 
 __all__ = ["Kraken", "kraken"]
@@ -79,10 +80,12 @@ class Answer(msgspec.Struct):
 
 
 def trades(message: Trades) -> list[Said]:
+    """A snapshot repeats the last 50 trades, in no order that is documented."""
     old = message.type == "snapshot"
+    rows = sorted(message.data, key=lambda row: row.trade_id) if old else message.data
     return [
         new(Trade, (row.symbol, moment("timestamp", row.timestamp), row.price, row.qty, SIDES[row.side], row.trade_id, old, False))
-        for row in message.data
+        for row in rows
     ]
 
 
@@ -102,8 +105,7 @@ def answer(message: Answer) -> list[Said]:
         channel = STREAMS.get(named.channel)
         return [Reply(message.req_id, (Stream(channel, named.symbol),) if channel and named.symbol else ())]
     streams = tuple(Stream(channel, message.symbol) for channel in CHANNELS) if message.symbol else ()
-    waiting = "rate" in message.error.lower() or "too many" in message.error.lower()
-    return [Refusal(message.req_id, streams, "rate" if waiting else "stream", message.error or "no reason given")]
+    return [refusal(message.req_id, streams, message.error)]
 
 
 def alive(_: object) -> list[Said]:

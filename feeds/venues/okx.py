@@ -13,8 +13,9 @@ from msgspec import Meta
 
 from feeds.venues.fields import Milliseconds, Price, Size, number_of, numbered, quote
 from feeds.venues.frames import FrameReader, Kind, kind, word
+from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Refusal, Reply, Request, Said, Stream, Trade
+from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Reply, Request, Said, Stream, Trade
 
 __all__ = ["Okx", "okx"]
 
@@ -115,12 +116,13 @@ def event(message: Event) -> list[Said]:
         channel = STREAMS.get(arg.channel)
         return [Reply(number, (Stream(channel, arg.instId),) if channel else ())]
     if message.event == "notice":
-        return [Notice("leaving", message.msg)]
+        return [Notice("leaving", message.msg[:300])]
     streams = tuple(Stream(STREAMS[channel], symbol) for channel, symbol, _ in NAMED.findall(message.msg))
     reason = f"{message.msg} (code {message.code})"
-    if message.code in NO_ACCESS:
-        return [Refusal(number, streams, "access", reason)]
-    return [Refusal(number, streams, "rate" if message.code in TOO_OFTEN else "stream", reason)]
+    meant: Literal["stream", "rate", "access"] = (
+        "access" if message.code in NO_ACCESS else "rate" if message.code in TOO_OFTEN else "stream"
+    )
+    return [refusal(number, streams, reason, meant)]
 
 
 def pong(frame: bytes) -> bytes:

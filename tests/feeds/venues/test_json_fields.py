@@ -1,7 +1,9 @@
 """A venue whose fields a mapping names: what its table may say, and what its messages mean by it."""
 
 import json
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from venue_frames import MAPPED_QUOTE, MAPPED_TRADE, MAPPING
@@ -163,3 +165,17 @@ def test_a_table_of_toml_is_a_venue():
     venue = json_fields("mine", tomllib.loads(text))
     assert said(venue, {**PLAIN, "final": True})[0].price == 1.0
     assert isinstance(said(venue, {**PLAIN, "final": False})[0], Unknown)
+
+
+def test_the_table_of_the_documents_is_a_venue():
+    page = (Path(__file__).parents[3] / "docs" / "venues.md").read_text()
+    table = tomllib.loads(re.search(r"^```toml\n(\[venue\.mine\].*?)^```", page, flags=re.MULTILINE | re.DOTALL)[1])["venue"]["mine"]
+    venue = json_fields("mine", table)
+    requests = requests_for(venue, venue.streams(["BTC", "ETH"], ["trades", "quotes"]))
+    assert [json.loads(request.frame)["channel"] for request in requests] == ["trade", "book"]
+    row = {"p": "61837.5", "q": "2", "T": 1723161255342, "maker": True, "i": 12}
+    assert said(venue, {"channel": "trade", "symbol": "BTC", "data": [row]}) == [Trade("BTC", 1723161255_342000000, 61837.5, 2.0, -1, 12)]
+    book = {"channel": "book", "symbol": "BTC", "ts": 1723161255342, "bids": [["9.5", "1"]], "asks": [["9.6", "2"]]}
+    assert said(venue, book) == [Quote("BTC", 1723161255_342000000, 9.5, 1.0, 9.6, 2.0)]
+    assert said(venue, {"event": "subscribed", "id": 1}) == [Reply(1)]
+    assert said(venue, {"event": "error", "message": "no such symbol"}) == [Refusal(None, (), "stream", "no such symbol")]

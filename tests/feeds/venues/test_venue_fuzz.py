@@ -17,6 +17,11 @@ PIECES = [
     b'"', b"{", b"}", b"[", b"]", b":", b",", b"null", b"true", b"-1", b"0", b'""', b"1e400", b"NaN", b'"nan"', b'"inf"', b"-0.0", b'"1_0"',
     b"9" * 25, b"9" * 5000, b'"' + b"9" * 25 + b'"', b"\xff", b"\\ud800", b"\x00", b"[" * 3000, b'{"data":' * 3000, b"@", b'"e":"trade",',
 ]  # fmt: skip
+# the words of a stranger, in every field that any venue gives a reason in
+REASONS = ("text", "msg", "message", "error", "ret_msg", "reason")
+EVERY_REFUSAL = json.dumps(
+    {"type": "error", "event": "error", "method": "error", "success": False, "id": 1, "code": "1", **dict.fromkeys(REASONS, "x" * 9000)}
+)
 
 
 def sound(item):
@@ -26,6 +31,8 @@ def sound(item):
     for name, value in fields.items():
         if isinstance(value, str):
             value.encode()
+        if name in ("reason", "text", "kind"):
+            assert len(value) <= 400
         if name == "time" and value is not None:
             assert 0 < value < 1 << 63
         if name in ("price", "size"):
@@ -110,6 +117,16 @@ def test_frames_with_other_values_are_read_or_refused(name, data):
 @example(frame=b'[{"T":' * 50_000)
 @example(frame=b'{"e":' + b"[" * 900 + b"]" * 900 + b"}")
 @example(frame=b'{"id":' + b"1" * 5000 + b"}")
+@example(frame='{"type":"' + "x" * 9000 + '"}')
+@example(frame='{"channel":"' + "x" * 9000 + '"}')
+@example(frame='{"topic":"' + "x" * 9000 + '"}')
+@example(frame='{"e":"' + "x" * 9000 + '"}')
+@example(frame='[{"T":"' + "x" * 9000 + '"}]')
+@example(frame=EVERY_REFUSAL)
+@example(frame='{"id":1,"code":2,"msg":"' + "x" * 9000 + '"}')
+@example(frame='[{"T":"error","code":1,"msg":"' + "x" * 9000 + '"}]')
+@example(frame='[{"T":"success","msg":"' + "x" * 9000 + '"}]')
+@example(frame='{"event":"notice","msg":"' + "x" * 9000 + '"}')
 @example(frame=b"")
 def test_any_bytes_are_read_or_refused(name, frame):
     heard(VENUES[name], frame)

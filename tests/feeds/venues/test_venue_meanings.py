@@ -13,7 +13,7 @@ from feeds.venues.coinbase_advanced import coinbase_advanced
 from feeds.venues.fields import moment
 from feeds.venues.kraken import kraken
 from feeds.venues.okx import okx
-from feeds.venues.venue import BadFrame, Filler, Gap, Notice, Refusal, Reply, Stream, Unknown
+from feeds.venues.venue import BadFrame, Filler, Gap, Notice, Quote, Refusal, Reply, Stream, Unknown
 from pipeline.errors import UsageError
 
 SECOND = 10**9
@@ -94,6 +94,17 @@ def test_other_frames_of_binance(tree, expected):
     assert said(binance(), tree) == [expected]
 
 
+def test_times_in_microseconds_are_refused_rather_than_read_as_milliseconds():
+    with pytest.raises(BadFrame, match=r"field data\.T: found 1596240000519000, expected a whole number <"):
+        said(binance(), futures_trade(T=1596240000519000))
+
+
+def test_the_name_of_a_stream_does_not_make_an_event_what_it_is_not():
+    ticker = {"e": "24hrTicker", "E": 1, "s": "BTCUSDT", "b": "1", "B": "2", "a": "3", "A": "4"}
+    for frame in (json.dumps({"stream": "btcusdt@bookTicker", "data": ticker}, separators=(",", ":")), json.dumps(ticker)):
+        assert not isinstance(said(binance(), frame)[0], Quote)
+
+
 def test_futures_are_served_under_public():
     assert binance_usdm().url([]) == "wss://fstream.binance.com/public/stream"
     frame = binance().subscribe([Stream("trades", "BTCUSDT"), Stream("quotes", "BTCUSDT")], 1).frame
@@ -115,6 +126,7 @@ def test_the_last_match_of_coinbase_is_from_before_the_subscription():
     ("message", "reason", "kind", "streams"),
     [
         ("Failed to subscribe", "BTC-EURO is not a valid product", "stream", (Stream("trades", "BTC-EURO"), Stream("quotes", "BTC-EURO"))),
+        ("Failed to subscribe", "AUTH-USD is not a valid product", "stream", (Stream("trades", "AUTH-USD"), Stream("quotes", "AUTH-USD"))),
         ("Authentication Failed", "", "access", ()),
         ("Rate limit exceeded", "", "rate", ()),
         ("ErrSlowConsume", "", "rate", ()),
@@ -146,6 +158,14 @@ def test_a_number_left_out_on_an_advanced_trade_connection_is_a_gap_of_every_sym
     assert items == [alive, alive, Unknown("new"), Gap("", "message 9 of the connection came after 5"), alive, alive]
 
 
+def test_a_message_of_advanced_trade_that_cannot_be_read_is_one_that_is_lost():
+    decoder = coinbase_advanced().decoder()
+    decoder.decode(json.dumps(heartbeat(3)))
+    with pytest.raises(BadFrame):
+        decoder.decode(json.dumps({**MARKET_TRADES, "sequence_num": 4, "events": [{"type": "update", "trades": [{}]}]}))
+    assert isinstance(decoder.decode(json.dumps(heartbeat(5)))[0], Gap)
+
+
 def test_a_count_of_advanced_trade_that_begins_anew_is_no_gap():
     assert said(coinbase_advanced(), heartbeat(7), heartbeat(0), heartbeat(1)) == [Notice("alive")] * 3
 
@@ -166,6 +186,12 @@ def test_a_symbol_that_kraken_does_not_know_is_refused_on_both_channels_it_may_m
         kraken(), {"method": "subscribe", "success": False, "error": "Currency pair not supported XX/YY", "symbol": "XX/YY", "req_id": 2}
     )
     assert refusal == Refusal(2, (Stream("trades", "XX/YY"), Stream("quotes", "XX/YY")), "stream", "Currency pair not supported XX/YY")
+
+
+def test_a_snapshot_of_kraken_is_old_and_put_in_order():
+    row = {"symbol": "BTC/USD", "side": "buy", "price": 1.5, "qty": 2, "timestamp": "2024-01-01T00:00:00Z"}
+    snapshot = {"channel": "trade", "type": "snapshot", "data": [{**row, "trade_id": number} for number in (3, 1, 2)]}
+    assert [(trade.trade_id, trade.old) for trade in said(kraken(), snapshot)] == [(1, True), (2, True), (3, True)]
 
 
 def test_a_market_of_kraken_that_never_had_an_order_says_nothing():

@@ -192,6 +192,12 @@ def test_samples_of_xchange_say_their_trade_without_the_notes_beside_it(name):
     )
 
 
+@pytest.mark.parametrize("name", ["trades", "ticker", "orderBookMessageSnapshot", "orderBookMessageUpdate00", "orderBookMessageUpdate02"])
+def test_samples_of_xchange_for_kraken_are_of_version_1(name):
+    with pytest.raises(BadFrame, match="version 1 of the protocol is not read"):
+        kraken().decoder().decode(sample(f"xchange/kraken/{name}.json"))
+
+
 def test_samples_of_gocryptotrader():
     said, refused = [], 0
     for line in sample("gocryptotrader/binance_wsHandleData.json").splitlines():
