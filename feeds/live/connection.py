@@ -80,7 +80,7 @@ class Connection:
     def heard(self, now: float, items: Sequence[Said]) -> list[Action]:
         """A frame has said these. It is written for market data, which costs a look at each item."""
         actions: list[Action] = []
-        if self.over or self.state not in TALKING:
+        if self.state not in TALKING:
             return actions
         subscriptions, fresh = self.subscriptions, False
         for item in items:

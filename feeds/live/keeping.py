@@ -38,6 +38,9 @@ class Owner(Protocol):
     def stopped(self, kept: "KeptConnection", reason: str, everything: bool) -> None:
         """A connection has stopped by itself."""
 
+    def broken(self, error: BaseException) -> None:
+        """A fault of our own: nothing goes on."""
+
 
 class KeptConnection:
     """One connection under one name. All calls are made on the event loop; `close` is the last."""
@@ -71,8 +74,11 @@ class KeptConnection:
 
     def _tick(self) -> None:
         self._timer, self._armed_for = None, float("inf")
-        self.owner.check_awake()
-        self._do(self.machine.tick(self.clock.now()))
+        try:
+            self.owner.check_awake()
+            self._do(self.machine.tick(self.clock.now()))
+        except Exception as error:  # noqa: BLE001  # a timer has nobody else who would notice
+            self.owner.broken(error)
 
     def _do(self, actions: list[Action]) -> None:
         for action in actions:

@@ -138,8 +138,12 @@ class Supervisor:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failure = self._failure or error
-            self.close()
+            self.broken(error)
+
+    def broken(self, error: BaseException) -> None:
+        """A fault of our own, which `run` raises."""
+        self._failure = self._failure or error
+        self.close()
 
     def replace(self, kept: KeptConnection, reason: str) -> None:
         """Make the new connection before the old one is broken, where the venue allows it."""
@@ -193,6 +197,9 @@ class Supervisor:
 
         def due() -> None:
             del self._timers[number]
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001  # a timer has nobody else who would notice
+                self.broken(error)
 
         self._timers[number] = self.clock.later(seconds, due)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 from fault_server import Script, Visit
@@ -184,6 +185,29 @@ def numbers(ids: list[int | str], then: Script | None = None) -> Script:
             await visit.until_gone()
 
     return script
+
+
+def repeats(count: int, ids: Callable[[int], int | str] = int) -> Script:
+    """As venues do after a reconnect: confirms, repeats the last `count` trades of before, and goes on where it was; 10 trades a visit."""
+
+    async def script(visit: Visit) -> None:
+        (name,) = await visit.asked()
+        first = visit.number * 10
+        for number in range(max(first - count, 0), first + 10):
+            await visit.trade(name, ids(number), old=number < first)
+        await visit.socket.close(1001)
+
+    return script
+
+
+async def takes_back(visit: Visit) -> None:
+    """Confirms, says trades 1 to 3, corrects 2 and cancels 3."""
+    (name,) = await visit.asked()
+    for number in (1, 2, 3):
+        await visit.trade(name, number)
+    await visit.say(t="corrected", s=name, i=2, p=9.0)
+    await visit.say(t="cancelled", s=name, i=3)
+    await visit.until_gone()
 
 
 def flood(count: int, size: int = 0) -> Script:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 
-from feeds.venues.venue import BadFrame, Gap, Limits, Notice, Quote, Refusal, Reply, Request, Stream, Trade, Unknown
+from feeds.venues.venue import BadFrame, Cancelled, Corrected, Gap, Limits, Notice, Quote, Refusal, Reply, Request, Stream, Trade, Unknown
 
 
 def stream(name: str) -> Stream:
@@ -36,6 +36,10 @@ class SpokenDecoder:
                 return [Trade(tree["s"], None, float(tree["p"]), 1.0, 0, tree["i"], old=tree.get("old", False))]
             case "quote":
                 return [Quote(tree["s"], None, 1.0, 1.0, 2.0, 1.0)]
+            case "corrected":
+                return [Corrected(tree["s"], None, tree["i"], float(tree["p"]), 1.0)]
+            case "cancelled":
+                return [Cancelled(tree["s"], None, tree["i"])]
             case "gap":
                 return [Gap(tree["s"], "jump")]
             case "ok":

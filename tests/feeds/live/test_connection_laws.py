@@ -133,6 +133,7 @@ def most(times: list[float], width: float) -> int:
     return max((sum(start <= time < start + width for time in times) for start in times), default=0)
 
 
+@settings(deadline=None)
 @given(histories, keys)
 def test_no_window_has_more_connects_than_the_venue_allows(history, keys):
     world = lived(history, keys)
@@ -140,6 +141,7 @@ def test_no_window_has_more_connects_than_the_venue_allows(history, keys):
     assert most([time for time, _ in world.of_kind(Open)], LIMITS["connects_seconds"] - 1e-6) <= LIMITS["connects"]
 
 
+@settings(deadline=None)
 @given(histories, keys)
 def test_no_window_has_more_messages_than_the_venue_allows_pings_included(history, keys):
     world = lived(history, keys)
@@ -149,6 +151,7 @@ def test_no_window_has_more_messages_than_the_venue_allows_pings_included(histor
         assert most(times, width) <= LIMITS["burst"] + LIMITS["requests"] * width + 1e-6
 
 
+@settings(deadline=None)
 @given(histories, keys)
 def test_after_any_faults_every_stream_is_asked_for_again(history, keys):
     world = lived(history, keys)
@@ -161,6 +164,7 @@ def test_after_any_faults_every_stream_is_asked_for_again(history, keys):
             world.answers()
         world.wait(0.5)
         world.says(*(trade(symbol) for symbol in "ABC"))
+    world.wait(0.0)
     still = set(world.machine.subscriptions.streams)
     assert wanted == still
     if still:
@@ -170,6 +174,7 @@ def test_after_any_faults_every_stream_is_asked_for_again(history, keys):
         assert world.machine.state == "stopped"
 
 
+@settings(deadline=None)
 @given(histories, histories, st.sampled_from(["closed", "stopped"]))
 def test_nothing_is_done_after_the_end(history, later, how):
     world = lived(history)
@@ -190,6 +195,7 @@ def test_nothing_is_done_after_the_end(history, later, how):
     assert world.done[before:] == []
 
 
+@settings(deadline=None)
 @given(histories, keys)
 def test_every_socket_that_was_open_is_lost_once_and_with_all_its_streams(history, keys):
     world = lived([*history, World.opens], keys)
@@ -200,6 +206,7 @@ def test_every_socket_that_was_open_is_lost_once_and_with_all_its_streams(histor
     assert subscribing - len(refused_all) <= len(whole) <= subscribing
 
 
+@settings(deadline=None)
 @given(histories)
 def test_only_market_data_makes_the_backoff_short_again(history):
     world = World()
@@ -211,7 +218,7 @@ def test_only_market_data_makes_the_backoff_short_again(history):
         assert fresh or world.machine.backoff.tries >= tries
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 30))
 def test_acknowledgements_pongs_and_repeated_trades_do_not_make_the_backoff_short(times):
     world = World()

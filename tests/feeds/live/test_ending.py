@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from fault_scripts import flood, hangs_up, never_confirms, stalls, well_behaved
+from fault_scripts import flood, hangs_up, never_confirms, only_confirms, stalls, well_behaved
 from fault_server import FaultServer
 from kept import Arrived, kept
 from virtual_time import most, until, virtual
@@ -14,10 +14,7 @@ from feeds.live.patience import Patience
 HOUR = 3600.0
 
 
-SCRIPTS = [well_behaved, stalls, never_confirms, hangs_up(1001), flood(20_000)]
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__qualname__)
+@pytest.mark.parametrize("script", [well_behaved, stalls, never_confirms, only_confirms, hangs_up(1001), flood(100_000)], ids=str)
 @virtual
 async def test_closing_leaves_no_task_and_no_socket(script):
     async with FaultServer(script) as server:
@@ -56,6 +53,19 @@ async def test_a_fault_of_our_own_is_not_hidden():
 
     async with FaultServer(well_behaved) as server, kept(server, "A", arrived=Broken()) as now:
         with pytest.raises(ZeroDivisionError, match="a bug of the queue"):
+            await now.running
+
+
+@pytest.mark.parametrize("state", ["stale", "backoff", "connecting"])
+@virtual
+async def test_a_fault_of_our_own_in_a_timer_is_not_hidden(state):
+    class Broken(Arrived):
+        def changed(self, change):
+            if change.state == state:
+                raise ZeroDivisionError("a bug of health")
+
+    async with FaultServer(only_confirms) as server, kept(server, "A", arrived=Broken()) as now:
+        with pytest.raises(ZeroDivisionError, match="a bug of health"):
             await now.running
 
 

@@ -54,7 +54,7 @@ def test_a_bucket_that_is_held_gives_nothing_before_that():
 
 
 def test_a_gate_takes_from_all_buckets_or_from_none():
-    gates = Gates(TokenBucket(1.0, 5), TokenBucket(1.0, 1), TokenBucket(1.0, 1))
+    gates = Gates(TokenBucket(1.0, 2), TokenBucket(1.0, 1), TokenBucket(1.0, 1))
     assert gates.take(0.0)
     assert not gates.take(0.5)
     assert gates.connects.wait(0.5) == 0.0, "the refused try has cost a connect"
