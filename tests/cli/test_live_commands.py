@@ -99,6 +99,22 @@ def test_what_was_recorded_replays_the_same_alerts(folder, scripted, capfd):
     assert told == capfd.readouterr().out != ""
 
 
+def test_a_venue_of_json_is_named_in_the_configuration(folder, scripted):
+    asked = []
+
+    async def script(arrivals, streams):
+        asked.extend(streams)
+
+    scripted(script)
+    Path("rxtape.toml").write_text(
+        '[venue.mine]\nurl = "wss://mine.example/ws"\n[venue.mine.trade]\nsymbol = "s"\nprice = "p"\nsize = "q"\n'
+    )
+    done = rxtape("live", "mine:BTC", "-s", "above.py", "--config", "rxtape.toml")
+    assert done.exit_code == 0, done.output
+    assert [stream.symbol for stream in asked] == ["BTC"]
+    assert rxtape("live", "json:wss://host/path#BTC", "-s", "above.py").exit_code == 0
+
+
 def test_record_says_how_to_replay(folder, scripted):
     scripted(rising)
     done = rxtape("record", "binance:SPYUSDT", "-o", "tape")
@@ -130,6 +146,7 @@ WRONG = {
     ("live", "binanse:BTCUSDT"): "no venue named 'binanse'; did you mean 'binance'?",
     ("live", "binance:A1", "--url", "http://x"): "'http://x' is no address of a websocket; write one such as ws://127.0.0.1:8765",
     ("live", "binance:AAA", "binance:BBB"): "binance is named twice; write its symbols together: binance:ONE,TWO",
+    ("live", "json:wss://host/path"): "'json:wss://host/path' names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as json:",
     ("record", "binance:BTCUSDT"): "no folder named; write -o FOLDER for the tape",
 }
 
