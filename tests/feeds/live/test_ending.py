@@ -14,7 +14,11 @@ from feeds.live.patience import Patience
 HOUR = 3600.0
 
 
-@pytest.mark.parametrize("script", [well_behaved, stalls, never_confirms, only_confirms, hangs_up(1001), flood(100_000)], ids=str)
+@pytest.mark.parametrize(
+    "script",
+    [well_behaved, stalls, never_confirms, only_confirms, hangs_up(1001), flood(100_000)],
+    ids=["well behaved", "stalls", "never confirms", "only confirms", "hangs up", "flood"],
+)
 @virtual
 async def test_closing_leaves_no_task_and_no_socket(script):
     async with FaultServer(script) as server:
