@@ -91,7 +91,6 @@ def rows_in_doubt(
     time: Times, symbol: Codes, loss: Flags, counted: Flags, brings: Kinds, at: Times, due_at: Times, until: int, shift: int, overlap: int,
     row_time: Times, row_symbol: Codes, latest: Ints, since: Ints, closes: Ints, due: Ints, place: Ints, seen: Ints, stale: Ints,
     out: Marks, told: Counts,
-
 ) -> int:  # fmt: skip
     """Which derived rows lost something, and the moments from which one may be missing or wrong; gives how many those are.
 
@@ -103,7 +102,6 @@ def rows_in_doubt(
     time); seen[k], stale[k]: which columns that stand have ever come, and which have not come since a loss, as bits.
     """
     count = j = 0
-
     for m in range(row_time.shape[0] + 1):
         end = row_time[m] if m < row_time.shape[0] else FOREVER
         while j < time.shape[0] and time[j] < end:
@@ -115,7 +113,6 @@ def rows_in_doubt(
                 known = time[j] if at[j] >= 0 else time[j] + shift
                 if max(closes[k], known) < due[k]:
                     due[k], place[k] = max(closes[k], known), at[j] if closes[k] <= known else -1
-
                 stale[k] = seen[k]
             elif brings[j] and k > 0:
                 seen[k] |= brings[j]
@@ -126,7 +123,6 @@ def rows_in_doubt(
             if due[k] < end:
                 told[count, 0], told[count, 1], told[count, 2] = due[k], place[k], k
                 count += 1
-
             out[m] = latest[k] >= since[k] or stale[k] > 0
             since[k], due[k] = end - overlap, FOREVER
     for k in range(due.shape[0]):

@@ -49,7 +49,6 @@ class GraphSnapshot:
     symbols: tuple[str, ...]
     stages: dict[str, StageSnapshot]
     quarantined: dict[str, str] = field(default_factory=dict)
-    gaps: bool = False
 
 
 @dataclass
@@ -167,7 +166,7 @@ class Graph:
             raise EngineFault("a snapshot can only be taken between two batches")
         stages = {name: stage.snapshot() for name, stage in self.stages.items()}
         quarantined = {owner: f"{type(fault.error).__name__}: {fault.error}" for owner, fault in self.faults.items()}
-        return GraphSnapshot(self.next_row, self.symbols.snapshot(), stages, quarantined, self.gaps)
+        return GraphSnapshot(self.next_row, self.symbols.snapshot(), stages, quarantined)
 
     def restore(self, snapshot: GraphSnapshot) -> None:
         """Continue where a snapshot was taken; SnapshotMismatch names a stage that does not fit."""
@@ -179,7 +178,9 @@ class Graph:
         for name, stage in self.stages.items():
             stage.restore(snapshot.stages[name])
             stage.grow(self.capacity)
-        self.next_row, self.gaps = snapshot.next_row, snapshot.gaps
+        self.next_row = snapshot.next_row
+        self.gaps = any(stage.doubt is not None for stage in self.stages.values())
+
         for owner, said in snapshot.quarantined.items():
             self.faults[owner] = Fault(owner, RuntimeError(said), snapshot.next_row)
 
