@@ -28,6 +28,9 @@ class Arrivals(Protocol):
     def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """From here on something of these streams may be missing: the connection has ended, or a subscription was renewed."""
 
+    def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
+        """A connection is about to be closed; another has all its streams, and heard them beside it for a while: nothing is lost."""
+
     def refused(self, connection: str, frame: str | bytes, reason: str) -> None:
         """A frame that could not be read."""
 

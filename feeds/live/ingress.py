@@ -182,6 +182,14 @@ class Ingress:
             self._asleep = False
             self._wake()
 
+    def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
+        """The lines that the new connection has not spoken on yet are its own from now on; on the others, what it said comes in."""
+        lines = self._of.get(old) or self._lines_of(old)
+        for stream in streams:
+            line = (lines.trades if stream.channel == "trades" else lines.quotes).get(stream.symbol)
+            if line is not None and line.heard_from == old and not line.held:
+                line.heard_from = new
+
     def _gap_of(self, lines: Lines, connection: str, symbols: Iterable[str], reason: str, received: int) -> None:
         for symbol in symbols:
             line = lines.trades.get(symbol)

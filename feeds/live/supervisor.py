@@ -164,6 +164,7 @@ class Supervisor:
         before = kept.predecessor
         kept.predecessor = None
         if before is not None:
+            self.arrivals.handed_over(before.name, kept.name, before.machine.subscriptions.streams)
             before.close(f"replaced by {kept.name}")
             if before in self._kept:
                 self._kept.remove(before)

@@ -23,6 +23,7 @@ class Arrived:
 
     items: list[tuple[str, Any]] = field(default_factory=list)
     losses: list[tuple[str, list[str], str]] = field(default_factory=list)
+    handovers: list[tuple[str, str, tuple[Any, ...]]] = field(default_factory=list)
     refusals: list[tuple[str, bytes, str]] = field(default_factory=list)
     changes: list[StateChange] = field(default_factory=list)
     room_for: int = 10**9
@@ -31,6 +32,9 @@ class Arrived:
     def said(self, connection, received, items):
         assert isinstance(received, int)
         self.items += [(connection, item) for item in items]
+
+    def handed_over(self, old, new, streams):
+        self.handovers.append((old, new, tuple(streams)))
 
     def lost(self, connection, streams, reason):
         self.losses.append((connection, [name_of(each) for each in streams], reason))

@@ -120,6 +120,16 @@ def test_fault_49_an_overlap_of_connections_loses_nothing_and_doubles_nothing():
     assert queue.ingress.counts.gaps == 0
 
 
+def test_fault_49_a_symbol_that_is_quiet_during_a_handover_loses_nothing():
+    queue = Queue()
+    queue.hear(trade(1), trade(1, "B"))
+    queue.hear(trade(2), connection="acme/2")
+    queue.ingress.handed_over("acme/1", "acme/2", STREAMS)
+    queue.ingress.lost("acme/1", STREAMS, "replaced by acme/2")
+    queue.hear(trade(2, "B"), trade(3), connection="acme/2")
+    assert queue.trades() == {"A": [1, 2, 3], "B": [1, 2]}
+
+
 def test_a_lost_connection_is_a_gap_for_each_of_its_symbols_that_was_heard():
     queue = Queue(symbols=("A", "B", "C"))
     queue.hear(trade(1), quote(9.0), trade(1, "B"))
