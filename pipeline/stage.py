@@ -15,7 +15,7 @@ __all__ = ["Input", "Operator", "Source", "Stage", "StageSnapshot", "Stateful", 
 
 S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
-STATE_VERSION = 1
+STATE_VERSION = 2
 NOTHING = np.empty(0)
 NOTHING.setflags(write=False)
 
