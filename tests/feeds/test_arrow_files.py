@@ -81,6 +81,15 @@ def test_times_of_text_of_a_date_and_of_two_columns(tmp_path):
     assert "name the day" in str(refusal(path))
 
 
+@pytest.mark.parametrize("other", [pa.array([[1], [2]]), pa.array([b"a", b"b"]), pa.array([{"a": 1}, {"a": 2}]), pa.array([1.5, 2.5])])
+@pytest.mark.parametrize(("column", "first"), [("time", pa.array(["2013-10-08", "2013-10-08"])), ("symbol", pa.array(["A", "B"]))])
+@pytest.mark.parametrize("order", ["first+other", "other+first"])
+def test_every_part_of_a_joined_column_is_text_or_a_part_of_a_time(tmp_path, column, first, other, order):
+    path = written(tmp_path, first=first, other=other)
+    with pytest.raises(InputError, match=r"column other is .*; expected text"):
+        parquet(path, Reading(columns={column: order}, tz="UTC"))
+
+
 @pytest.mark.parametrize(
     ("times", "reason"),
     [
