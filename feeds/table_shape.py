@@ -86,7 +86,7 @@ def shape_of(
     reading.refuse_text(source)
     names = [name for name, _ in types]
     placed = {column: tuple(names[place] for place in some) for column, some in reading.places(source, names).items()}
-    kind_of = dict(types)
+    kind_of = {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in types}
     symbol = reading.symbol_beside(source, path, placed)
     absent = [column for column in ("time", "symbol") if column not in placed and (column == "time" or symbol is None)]
     if placed.keys().isdisjoint(PRICES):

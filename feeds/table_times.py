@@ -75,6 +75,8 @@ def times(array: Any, how: Times) -> Cells:
     unit = array.type.unit if stamps else how.unit
     counts = whole(array)
     cells = of_stamps(counts, unit, how, array.type.tz is None) if stamps else of_integers(counts, how)
+    if pa.types.is_uint64(array.type):
+        cells.bad = {row: (str(array[row]), why) for row, (_, why) in cells.bad.items()}
     for row in np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)).tolist() if array.null_count else ():
         cells.bad[row] = None, "is missing"
     return cells
