@@ -17,6 +17,7 @@ __all__ = ["between", "in_order", "paced", "speed_of"]
 
 BLOCK_ROWS = 65_536
 LONGEST_SLEEP = 0.5
+FARTHEST = YEAR_2100 - YEAR_2000
 ENOUGH = 65_536
 
 
@@ -170,7 +171,7 @@ class Paced(Around):
                 first, began = int(key[0]), self.clock()
             at = 0
             while at < len(raw):
-                due = first + int((self.clock() - began) * self.speed * 1e9)
+                due = first + int(min((self.clock() - began) * self.speed * 1e9, FARTHEST))
                 ready = int(np.searchsorted(key, due, "right"))
                 if ready > at:
                     yield part(raw, at, ready)

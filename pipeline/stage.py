@@ -1,12 +1,14 @@
 """An operator is frozen parameters; a stage is an operator at work: it owns the state and knows which row comes next."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BuildError, SnapshotMismatch
+from pipeline.errors import BuildError, ParameterError, SnapshotMismatch
 from pipeline.state import Arrays, State
 from pipeline.ticks import Ticks
 from pipeline.units import UNKNOWN
@@ -88,6 +90,16 @@ class StageSnapshot:
     version: int = STATE_VERSION
 
 
+@contextmanager
+def enough_memory(what: str, symbols: int) -> Iterator[None]:
+    """ParameterError where the state of a stage does not fit: a count window has a place for every row of every symbol."""
+    try:
+        yield
+    except MemoryError as error:
+        hint = "take fewer rows, or a length of time, which keeps only the rows that are in it"
+        raise ParameterError(f"{what} does not fit into memory for {symbols:,} symbols: {error}; {hint}") from None
+
+
 class Stateful:
     """A piece of the graph with state that grows with the symbols and can be kept and put back; `owner` as in `graph`."""
 
@@ -95,7 +107,8 @@ class Stateful:
 
     def __init__(self, fingerprint: str, symbols: int) -> None:
         self.fingerprint, self.next_row = fingerprint, 0
-        self.state = self.blank(symbols)
+        with enough_memory(fingerprint, symbols):
+            self.state = self.blank(symbols)
 
     def blank(self, symbols: int) -> State:
         """The state of a new stage."""
@@ -104,7 +117,8 @@ class Stateful:
     def grow(self, symbols: int) -> None:
         """Make room for more symbols."""
         if symbols > self.state.symbols:
-            self.state.grow(symbols, self.blank)
+            with enough_memory(self.fingerprint, symbols):
+                self.state.grow(symbols, self.blank)
 
     def snapshot(self) -> StageSnapshot:
         """Copies of the state."""
