@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadRow
+from pipeline.errors import BadRow, InputError
 from pipeline.feed import Feed, further_of
 from pipeline.ingest import Place, RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["Around", "Names", "Piece", "cut", "one_ahead", "part", "rearranged"]
+__all__ = ["Around", "Names", "Piece", "anchored", "cut", "one_ahead", "part", "rearranged"]
 
 Rows = NDArray[np.intp]
 Piece = tuple[RawRows, int, int]
@@ -100,19 +100,46 @@ def rearranged(
 
 
 def refused_of(pieces: Sequence[Piece], starts: Sequence[int], order: Rows) -> list[tuple[int, BadRow]]:
-    """The refused rows of the parts: each before the row that it came before, else after the last of its part."""
+    """The refused rows of the parts, each after the row that it came after, and left out with it; see `anchored`."""
     if not any(raw.refused for raw, _, _ in pieces):
         return []
     new = np.full(starts[-1], -1, np.intp)
     new[order] = np.arange(len(order))
-    found = []
+    found: list[tuple[int, bool, BadRow]] = []
     for (raw, first, last), start in zip(pieces, starts, strict=False):
         for before, bad in raw.refused:
-            if first <= before < last:
-                found.append((int(new[start + before - first]), bad))
-            elif before == last == len(raw):
-                found.append((int(new[start + last - first - 1]) + 1 if last > first else 0, bad))
-    return sorted(((before, bad) for before, bad in found if before >= 0), key=lambda each: each[0])
+            if first < before <= last and (row := int(new[start + before - 1 - first])) >= 0:
+                found.append((row + 1, False, bad))
+            elif before == first == 0 < last and (row := int(new[start])) >= 0:
+                found.append((row, True, bad))
+            elif not len(raw):
+                found.append((0, False, bad))
+    return [(row, bad) for row, _, bad in sorted(found, key=lambda each: each[:2])]
+
+
+def anchored(rows: Iterator[RawRows]) -> Iterator[RawRows]:
+    """The same rows, each refused one in the block of the row that it came after, wherever the blocks were cut.
+
+    Those before the first row are with that; only a feed of nothing but refused rows has a block without any row.
+    """
+    held: RawRows | None = None
+    behind: list[tuple[int, BadRow]] = []
+    try:
+        for raw in rows:
+            if held is None or not len(held):
+                held, behind = raw, [*((0, bad) for _, bad in behind), *raw.refused]
+                continue
+            leading = sum(not before for before, _ in raw.refused)
+            behind += [(len(held), bad) for _, bad in raw.refused[:leading]]
+            if len(raw):
+                yield replace(held, refused=behind)
+                held, behind = raw, list(raw.refused[leading:])
+    except InputError:
+        if held is not None:
+            yield replace(held, refused=behind)
+        raise
+    if held is not None:
+        yield replace(held, refused=behind)
 
 
 def column_of(raw: RawRows, name: str) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from feeds.csv_times import INTEGER, NUMBER, RefusedError, Times
+from feeds.csv_times import INTEGER, NUMBER, RefusedError, Times, integer
 from feeds.text_blocks import TOO_LONG, is_too_long
 from pipeline.errors import BadRow
 from pipeline.symbols import is_symbol
@@ -174,9 +174,9 @@ def number_of(text: str, required: bool, decimal: str) -> float:
 
 
 def integer_of(text: str) -> int:
-    if not INTEGER.fullmatch(text) or not -(1 << 63) <= int(text) < 1 << 63:
+    if not INTEGER.fullmatch(text) or not -(1 << 63) <= integer(text) < 1 << 63:
         raise RefusedError("is no integer")
-    return int(text)
+    return integer(text)
 
 
 def side_of(text: str, sides: dict[str, int]) -> int:

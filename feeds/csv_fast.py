@@ -1,5 +1,6 @@
 """A block of CSV as columns, by a kernel or by Arrow. Whatever is not plainly right is left to the reader of single rows."""
 
+import csv
 import math
 from typing import Any
 
@@ -97,15 +98,31 @@ def arrow_cells(block: bytes, rows: int, layout: Layout) -> Cells | None:
 
 
 def well_quoted(block: bytes, delimiter: str) -> bool:
-    """Whether every quote begins or ends a cell, or is one of two in a row; Arrow also takes open quotes and text behind one."""
+    """Whether every quote begins or ends a cell, or is one of two in a row; Arrow also takes open quotes and text behind one.
+
+    Nor is a CR alone beside quotes: to Arrow it ends a line, and a line end in quotes is none, so the count of lines would be right.
+    """
     if b'"' not in block:
         return True
+    if block.count(b"\r") != block.count(b"\r\n") or has_long_line(block):
+        return False
     text = np.frombuffer(b"\n" + block + b"\n", np.uint8)
     quotes = np.flatnonzero(text == QUOTE)
     if len(quotes) % 2:
         return False
     around = (ord(delimiter), *BESIDE_QUOTES)
     return bool(np.isin(text[quotes[::2] - 1], around).all() and np.isin(text[quotes[1::2] + 1], around).all())
+
+
+def has_long_line(block: bytes) -> bool:
+    """Whether a line is so long that one of its cells may be longer than the module csv reads beside quotes."""
+    start, longest = 0, csv.field_size_limit()
+    while len(block) - start > longest:
+        end = block.rfind(b"\n", start, start + longest + 1) + 1
+        if not end:
+            return True
+        start = end
+    return False
 
 
 def hexadecimal(block: bytes, layout: Layout) -> bool:
@@ -162,7 +179,7 @@ def sides(codes: NDArray[np.int32], texts: list[str], layout: Layout) -> NDArray
 
 def finite_or_absent(values: NDArray[np.float64]) -> bool:
     """Whether no value is infinite; a sum that is finite says so at once."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(float(values.sum())) or not bool(np.isinf(values).any())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feeds.csv_cells import SIDES, Layout, Reader, cells_of
 from feeds.csv_time_formats import TimeFormat
-from feeds.csv_times import INTEGER, ISO, NUMBER, OUT_OF_RANGE, RefusedError, Times, unit_of
+from feeds.csv_times import INTEGER, ISO, NUMBER, OUT_OF_RANGE, RefusedError, Times, integer, unit_of
 from feeds.reading import Reading
 from feeds.text_blocks import TOO_LONG, is_too_long, lines_with_text
 from pipeline.errors import BadRow, InputError, UsageError
@@ -172,7 +172,7 @@ class FirstRows:
             return Times("iso", reading.tz, with_zone=found is not None and found[4] is not None)
         if not INTEGER.fullmatch(text):
             return Times("ns")
-        unit = unit_of(int(text))
+        unit = unit_of(integer(text))
         if unit is None:
             raise RefusedError("is no time between 2000 and 2100 in s, ms, us or ns; other text needs --time-format, such as %Y%m%d%H%M%S")
         return Times(unit)

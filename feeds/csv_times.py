@@ -14,9 +14,9 @@ from feeds.csv_time_formats import TimeFormat
 from feeds.reading import UNITS
 from pipeline.row_checks import YEAR_2000, YEAR_2100
 
-__all__ = ["INTEGER", "ISO", "NUMBER", "OUT_OF_RANGE", "RefusedError", "Times", "unit_of", "utc_of"]
+__all__ = ["INTEGER", "ISO", "NUMBER", "OUT_OF_RANGE", "RefusedError", "Times", "integer", "unit_of", "utc_of"]
 
-INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+INTEGER = re.compile(r"-?0*\d{1,19}", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 CLOCK = r"\d\d(?::?\d\d(?::?\d\d)?)?"
 ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)(?:[T ]({CLOCK})(?:\.(\d{{1,9}}))?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
@@ -74,13 +74,13 @@ class Times:
     def _of_integer(self, text: str) -> int:
         if not INTEGER.fullmatch(text):
             raise RefusedError(why_no_integer_time(text, self.unit))
-        time = int(text) * UNITS[self.unit]
+        time = integer(text) * UNITS[self.unit]
         if self.day is not None:
             if not 0 <= time < DAY:
                 raise RefusedError(f"is no time of a day in {self.unit} since midnight")
             return utc_of(self.midnight + time, self.zone or "UTC")
         if not YEAR_2000 <= time < YEAR_2100:
-            other = unit_of(int(text))
+            other = unit_of(integer(text))
             hint = f"; it would be one in {other}, but this file is in {self.unit}" if other else ""
             raise RefusedError(f"is no time in {self.unit} between 2000 and 2100{hint}")
         return time
@@ -126,6 +126,16 @@ class Times:
             return utc_column(self.midnight + time * scale, self.zone or "UTC") if good else None
         good = first * scale >= YEAR_2000 and last * scale < YEAR_2100
         return (time if scale == 1 else time * scale) if good else None
+
+
+def integer(text: str) -> int:
+    """The whole number that an `INTEGER` is; `int` refuses thousands of zeros before it.
+
+    >>> integer("-0012")
+    -12
+    """
+    number = int(text.lstrip("-0") or "0")
+    return -number if text.startswith("-") else number
 
 
 def unit_of(time: int) -> str | None:

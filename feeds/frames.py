@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -85,9 +86,21 @@ def parts_of(frame: "pandas.DataFrame") -> list[tuple[str, Any]]:
 def type_of(source: str, name: str, series: Any) -> Any:
     """The Arrow type of a column; what Arrow has no type for is none that is read."""
     try:
-        return array_of(source, name, series.iloc[:0] if series.dtype != object else series).type
+        found = array_of(source, name, series.iloc[:0] if series.dtype != object else series).type
     except InputError:
         return pa.binary()
+    if series.dtype == object and pa.types.is_timestamp(found):
+        refuse_mixed_zones(source, name, series)
+    return found
+
+
+def refuse_mixed_zones(source: str, name: str, series: Any) -> None:
+    """InputError where some times have a zone and others have none: Arrow would read all as the first."""
+    row, first = first_known(series)
+    for place, value in enumerate(series):
+        if isinstance(value, datetime) and value == value and (value.tzinfo is None) != (getattr(first, "tzinfo", None) is None):
+            told = f"row {place} is {value}, row {row} is {first}; a column of times has a zone or none"
+            raise InputError(f"{source}: column {name}: {told}; make them one, as in pandas.to_datetime(frame[{name!r}], utc=True)")
 
 
 def array_of(source: str, name: str, series: Any) -> Any:

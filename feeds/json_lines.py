@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 import msgspec
@@ -27,6 +28,9 @@ SAMPLE_LINES = 1000
 BOM, OTHER_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 Cell = int | float | str | bool | None | UnsetType
 Lines = dict[str, list[Any]]
+UNUSUAL = (b"\\", b" :", b"\t:", b"\r:")
+"""A key with an escape, or a blank behind it, would not be counted."""
+LARGEST = int(float_info.max)
 EXAMPLES: dict[type, Any] = {int: 0, float: 0.0, str: "", bool: True, type(None): None}
 
 
@@ -133,7 +137,7 @@ class JsonFeed(Shaped):
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         whole = block.startswith(b"{") and block.count(b"\n{") == lines - 1 and block.count(b"}\n") + block.endswith(b"}") == lines
-        if self._decoder is None or not whole or is_too_long(block) or b"\\" in block:
+        if self._decoder is None or not whole or is_too_long(block) or any(sign in block for sign in UNUSUAL):
             return None
         try:
             block.decode()
@@ -152,7 +156,10 @@ class JsonFeed(Shaped):
         return values, {}, range(lines)
 
     def _refuses(self, key: str, kinds: set[type], found: list[Any]) -> bool:
-        """Whether a column of this key may refuse a value; mostly its type tells."""
+        """Whether a column of this key may refuse a value; mostly its type tells, but a whole number may be beyond any float."""
+        whole = found if kinds <= {int, float} else [value for value in found if type(value) is int] if int in kinds else []
+        if whole and (max(whole) > LARGEST or min(whole) < -LARGEST):
+            return True
         columns = [column for column, names in self.shape.places.items() if key in names]
         some = found if WHOLE.intersection(columns) else [EXAMPLES[kind] for kind in kinds if kind is not UnsetType]
         return any(reason_of(column, value) for column in columns for value in some if value is not UNSET)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feeds.blocks import Around, Names, rearranged
+from feeds.blocks import Around, Names, anchored, rearranged
 from pipeline.errors import InputError
 from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
@@ -13,10 +13,13 @@ from pipeline.row_checks import YEAR_2000
 
 __all__ = ["merged"]
 
+LAST = 1 << 62
+
 
 def merged(feeds: Sequence[Feed]) -> Feed:
     """One feed of several, in order of time; equal times in order of the feeds, then of their rows.
 
+    A refused row comes right after the row before it; those before the first of a feed come with that.
     Each feed has to be in order itself; a row that is not keeps its place behind the newer row before it, and is as late
     as it was. At most the feeds whose spans overlap are open at a time. Columns that one feed lacks are nan in its rows
     (`side` and integers 0), and a row without a price is a quote.
@@ -35,14 +38,13 @@ class Source:
 
     def __init__(self, rank: int, feed: Feed) -> None:
         self.rank, self.feed = rank, feed
-        first = next((raw for raw in feed.rows() if len(raw) or raw.refused), None)
-        self.opens = int(first.columns["time"][0]) if first is not None and len(first) else YEAR_2000
+        self.opens = opening_of(feed)
         self.rows: Iterator[RawRows] | None = None
         self.fault: InputError | None = None
 
     def open(self) -> bool:
         """Begin; whether there is any row."""
-        self.rows, self.newest = self.feed.rows(), -(1 << 62)
+        self.rows, self.newest = anchored(self.feed.rows()), -LAST
         return self.advance()
 
     def advance(self) -> bool:
@@ -61,6 +63,14 @@ class Source:
         return True
 
 
+def opening_of(feed: Feed) -> int:
+    """The time of a feed's first row. One without rows comes first, one that fails before it has any comes last."""
+    try:
+        return next((int(raw.columns["time"][0]) for raw in feed.rows() if len(raw)), YEAR_2000)
+    except InputError:
+        return LAST
+
+
 @dataclass(frozen=True)
 class Merged(Around):
     """Several feeds as one."""
@@ -72,7 +82,7 @@ class Merged(Around):
         return Merged(tuple(reading_further(feed, names) for feed in self.feeds))
 
     def rows(self) -> Iterator[RawRows]:
-        """Blocks in order of time; a feed that fails ends them, after all rows up to its last."""
+        """Blocks in order of time; a feed that fails ends them, after all rows up to its last, or all others where it has none."""
         waiting = sorted((Source(rank, feed) for rank, feed in enumerate(self.feeds)), key=lambda source: (source.opens, source.rank))
         active: list[Source] = []
         names, columns = Names(), self.columns

@@ -82,16 +82,16 @@ def chunks(file: FileIO, first: bytes, size: int, read: Read) -> Iterator[bytes]
 
 
 def gzip_members(packed: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    """The text of gzip members one after another."""
-    unpacker, begun = zlib.decompressobj(GZIP_FORMAT), False
+    """The text of gzip members one after another; zeros behind one are padding, as they are to gzip itself."""
+    unpacker, begun, ended = zlib.decompressobj(GZIP_FORMAT), False, False
     for piece in packed:
-        left = piece
+        left = piece.lstrip(b"\0") if ended and not begun else piece
         while left:
             begun = True
             yield from inflated(unpacker, left, path, "gzip")
             left = b""
             if unpacker.eof:
-                left, begun = unpacker.unused_data.lstrip(b"\0"), False
+                left, begun, ended = unpacker.unused_data.lstrip(b"\0"), False, True
                 unpacker = zlib.decompressobj(GZIP_FORMAT)
     if begun:
         raise InputError(f"{path}: the gzip data ends in the middle, the file is truncated; {STAND}")

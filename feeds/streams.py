@@ -8,7 +8,7 @@ from math import isinf
 import numpy as np
 from numpy.typing import NDArray
 
-from feeds.blocks import Around, Names, cut, part, rearranged
+from feeds.blocks import Around, Names, anchored, cut, part, rearranged
 from pipeline.errors import InputError, ParameterError
 from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
@@ -18,6 +18,8 @@ __all__ = ["Pace", "between", "in_order", "paced", "speed_of"]
 
 BLOCK_ROWS = 65_536
 LONGEST_SLEEP = 0.5
+FARTHEST = YEAR_2100 - YEAR_2000
+ENOUGH = 65_536
 
 
 def in_order(feed: Feed) -> Feed:
@@ -26,7 +28,10 @@ def in_order(feed: Feed) -> Feed:
 
 
 def between(feed: Feed, start: int | None = None, until: int | None = None) -> Feed:
-    """The rows of a feed with start <= time < until (ns UTC); it reads no further than the first block that has none before `until`."""
+    """The rows of a feed with start <= time < until (ns UTC); it reads no further than 65,536 rows in turn that are past that.
+
+    A refused row, or damage, is where the row before it is: outside it is left out. Those before the first row are with that.
+    """
     return (
         feed
         if start is None and until is None
@@ -78,7 +83,7 @@ class Pace:
             return len(times), 0.0
         if self._first is None:
             self._first, self._began = int(times[0]), self.clock()
-        now = self._first + int((self.clock() - self._began) * self.speed * 1e9)
+        now = self._first + int(min((self.clock() - self._began) * self.speed * 1e9, FARTHEST))
         ready = int(np.searchsorted(times, now, "right"))
         return ready, 0.0 if ready else (int(times[0]) - now) / 1e9 / self.speed
 
@@ -102,7 +107,7 @@ class Sorted(Around):
         """Everything, sorted, in blocks; where the feed fails, what came before."""
         names, blocks, codes, fault = Names(), list[RawRows](), list[NDArray[np.int32]](), None
         try:
-            for raw in self.feed.rows():
+            for raw in anchored(self.feed.rows()):
                 blocks.append(raw)
                 codes.append(names.codes(0, raw.names))
         except InputError as error:
@@ -135,17 +140,33 @@ class Between(Around):
 
     def rows(self) -> Iterator[RawRows]:
         """Blocks without the rows outside."""
-        names = Names()
-        for raw in self.feed.rows():
-            time = raw.columns["time"]
-            if len(raw) and time.min() >= self.until:
-                return
-            inside = (time >= self.start) & (time < self.until)
-            if inside.all():
-                yield raw
-            elif inside.any():
-                codes = names.codes(0, raw.names)
-                yield rearranged([(raw, 0, len(raw))], [codes], names.names, self.columns, np.flatnonzero(inside))
+        names, past = Names(), 0
+        try:
+            for raw in anchored(self.feed.rows()):
+                time = raw.columns["time"]
+                end, past = end_of(time >= self.until, past)
+                inside = (time >= self.start) & (time < self.until)
+                inside[end:] = False
+                if inside.all():
+                    yield raw
+                elif inside.any():
+                    codes = names.codes(0, raw.names)
+                    yield rearranged([(raw, 0, len(raw))], [codes], names.names, self.columns, np.flatnonzero(inside))
+                if end < len(raw):
+                    return
+        except InputError:
+            if not past:
+                raise
+
+
+def end_of(past: NDArray[np.bool_], before: int) -> tuple[int, int]:
+    """How many rows there are up to the last of `ENOUGH` in turn that are past, and how many of these are last; `before` came before."""
+    if before < ENOUGH and not past.any():
+        return len(past), 0
+    edges = np.concatenate([[-1 - before], np.flatnonzero(~past), [len(past)]])
+    between = np.diff(edges) - 1
+    turn = int(np.argmax(between >= ENOUGH))
+    return (int(edges[turn]) + ENOUGH + 1 if between[turn] >= ENOUGH else len(past)), int(between[-1])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from feeds.blocks import Names
 from feeds.csv_cells import FARTHEST_NS
 from feeds.csv_times import Times
-from feeds.table_cells import Cells, kinds, numbers, sides, symbols, text_of, whole_numbers
+from feeds.table_cells import Cells, kinds, numbers, plain, sides, symbols, text_of, whole_numbers
 from feeds.table_shape import MOMENTS, PRICES, Shape
 from feeds.table_times import times
 from pipeline.errors import BadRow
@@ -79,6 +79,7 @@ class Table:
         yield "kind", kind
 
     def _further(self, column: str, array: Any, trade: NDArray[np.bool_]) -> Cells:
+        array = plain(array)
         if column == "side":
             return sides(array, self.shape.reading.sides)
         if column in MOMENTS and pa.types.is_timestamp(array.type):

@@ -86,7 +86,7 @@ def shape_of(
     reading.refuse_text(source)
     names = [name for name, _ in types]
     placed = {column: tuple(names[place] for place in some) for column, some in reading.places(source, names).items()}
-    kind_of = dict(types)
+    kind_of = {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in types}
     symbol = reading.symbol_beside(source, path, placed)
     absent = [column for column in ("time", "symbol") if column not in placed and (column == "time" or symbol is None)]
     if placed.keys().isdisjoint(PRICES):
@@ -112,10 +112,11 @@ def hint_of(absent: str, path: Path | None) -> str:
 def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, Any], named: bool) -> bool:
     """Whether a column of the tape can be read; InputError where it must be and cannot."""
     kind = kind_of[some[0]]
-    if column == "time" or (column == "symbol" and (is_text(kind) or pa.types.is_null(kind))) or column == "side":
+    if column in ("time", "symbol"):
+        refuse_parts(source, column, some, kind_of)
         return True
-    if column == "symbol":
-        raise InputError(f"{source}: column {some[0]} is {kind}; expected text: a symbol is not made of numbers (000001 would be 1)")
+    if column == "side":
+        return True
     if column == "trade_id":
         return bool(pa.types.is_integer(kind))
     if are_numbers(kind) or is_text(kind) or pa.types.is_null(kind):
@@ -123,6 +124,25 @@ def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, 
     if named or column in COLUMN_TYPES:
         raise InputError(f"{source}: column {some[0]} is {kind}; expected numbers for {column}")
     return False
+
+
+def refuse_parts(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, Any]) -> None:
+    """InputError where a column of symbols, or one of those that are joined to a time or a symbol, is none of text, nor times."""
+    for name in some:
+        kind = kind_of[name]
+        if is_text(kind) or pa.types.is_null(kind) or (column == "time" and (len(some) == 1 or is_written(kind))):
+            continue
+        if column == "symbol":
+            raise InputError(f"{source}: column {name} is {kind}; expected text: a symbol is not made of numbers (000001 would be 1)")
+        raise InputError(
+            f"{source}: column {name} is {kind}; expected text, whole numbers, dates or times, since {'+'.join(some)} is the time"
+        )
+
+
+def is_written(kind: Any) -> bool:
+    """Whether a value of a type, written as text, may be a part of a time."""
+    is_time = pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
+    return bool(pa.types.is_integer(kind) or is_time)
 
 
 def is_further(name: str, names: Sequence[str], kind: Any) -> bool:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from feeds.csv_time_formats import TimeFormat
-from feeds.csv_times import DAY, INTEGER, NUMBER, RefusedError, Times, iso_time, unit_of, utc_column, utc_of
+from feeds.csv_times import DAY, INTEGER, NUMBER, RefusedError, Times, integer, iso_time, unit_of, utc_column, utc_of
 from feeds.reading import UNITS, Reading
 from feeds.table_cells import Cells, is_text, plain
 from pipeline.errors import InputError
@@ -48,7 +48,7 @@ def of_cells(text: str, reading: Reading, day: date | None) -> Times:
     elif reading.time_unit is not None or day is not None:
         how = Times(reading.time_unit or "ms", reading.tz, day=day)
     elif INTEGER.fullmatch(text):
-        unit = unit_of(int(text))
+        unit = unit_of(integer(text))
         if unit is None:
             raise RefusedError(f"{NONE} in s, ms, us or ns")
         how = Times(unit, reading.tz)
@@ -75,6 +75,8 @@ def times(array: Any, how: Times) -> Cells:
     unit = array.type.unit if stamps else how.unit
     counts = whole(array)
     cells = of_stamps(counts, unit, how, array.type.tz is None) if stamps else of_integers(counts, how)
+    if pa.types.is_uint64(array.type):
+        cells.bad = {row: (str(array[row]), why) for row, (_, why) in cells.bad.items()}
     for row in np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)).tolist() if array.null_count else ():
         cells.bad[row] = None, "is missing"
     return cells

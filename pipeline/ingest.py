@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import BadRow, InputError, LateRow
 from pipeline.kernels import Codes, Kinds, Times, Values1D, kernel
-from pipeline.row_checks import YEAR_2000, YEAR_2100, bad_rows, time_reason
+from pipeline.row_checks import YEAR_2000, YEAR_2100, bad_rows, contiguous, time_reason
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
 
@@ -77,7 +77,7 @@ def plain_trades(time: Times, symbol: Codes, kind: Kinds, price: Values1D, size:
 class Ingest:
     """The gate to the tape. `accept` gives batches.
 
-    A bad row ends it after the rows before it have been given; with `on_bad` it is told there and left out instead.
+    A bad row ends it after the rows before it have been given; with `on_bad` it is told of it, in the order of the rows, instead.
     """
 
     symbols: SymbolTable
@@ -88,6 +88,7 @@ class Ingest:
     rows: int = 0
     late_rows: int = 0
     _newest: int = -(1 << 62)
+    _aside: list[tuple[int, BadRow]] = field(default_factory=list)
     _waiting: Columns = field(default_factory=dict)
     _names: tuple[str, ...] | None = None
     _names_codes: NDArray[np.int32] | None = None
@@ -107,6 +108,7 @@ class Ingest:
             count, fault = self._up_to_refused(raw, count, fault)
         for start in range(0, count, BATCH_ROWS):
             columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count), typed)
+            self._tell(start + BATCH_ROWS)
             if self.lateness_ns and len(columns["time"]):
                 columns = self._reordered(columns)
             if len(columns["time"]):
@@ -114,6 +116,7 @@ class Ingest:
             if bad is not None:
                 fault = bad
                 break
+        self._tell(count + 1)
         if fault is not None:
             yield from self.finish()
             raise fault
@@ -126,14 +129,19 @@ class Ingest:
             yield self._batch({name: column[start : start + BATCH_ROWS] for name, column in waiting.items()})
 
     def _up_to_refused(self, raw: RawRows, count: int, fault: Exception | None) -> tuple[int, Exception | None]:
-        """How many rows come before the first that the feed refused, and its fault; where bad rows are left out, it is told of each."""
-        for before, bad in raw.refused:
-            if before > count:
-                break
-            if self.on_bad is None:
-                return before, bad
-            self.on_bad(bad)
+        """How many rows come before the first that the feed refused, and its fault; where bad rows are left out, all are set aside."""
+        refused = [each for each in raw.refused if each[0] <= count]
+        if refused and self.on_bad is None:
+            return refused[0]
+        self._aside = refused
         return count, fault
+
+    def _tell(self, end: int) -> None:
+        """Tell of the rows set aside before a place, in their order."""
+        if self._aside and self.on_bad is not None:
+            for _, bad in sorted((each for each in self._aside if each[0] < end), key=lambda each: each[0]):
+                self.on_bad(bad)
+            self._aside = [each for each in self._aside if each[0] >= end]
 
     def _codes(self, raw: RawRows) -> tuple[NDArray[np.int32] | None, int, Exception | None]:
         """The code of each name (None where they are the same), how many rows come before a refused symbol, and its fault."""
@@ -197,7 +205,7 @@ class Ingest:
             fault = BadRow(*raw.place(start + row), name, value, time_reason(value) if name == "time" else reason)
             if self.on_bad is None:
                 break
-            self.on_bad(fault)
+            self._aside.append((start + row, fault))
         return {name: values[keep] for name, values in columns.items()}, at[keep], fault if self.on_bad is None else None
 
     def _plain(self, columns: Columns, places: int) -> bool:
@@ -223,6 +231,7 @@ class Ingest:
         late = time < allowed
         if self.late == "fail" and late.any():
             row = int(np.argmax(late))
+            self._aside = [each for each in self._aside if each[0] <= at[row]]
             fault = LateRow(*raw.place(int(at[row])), int(newest_before[row] - time[row]), self.lateness_ns)
             self._newest = int(newest_before[row])
             return {name: values[:row] for name, values in columns.items()}, fault
@@ -268,18 +277,6 @@ class Ingest:
             self._supply, self._supply_from, place = np.arange(self.rows, self.rows + 8 * BATCH_ROWS), self.rows, 0
             self._supply.setflags(write=False)
         return self._supply[place : place + count]
-
-
-def contiguous(name: str, column: NDArray[Any], source: str) -> NDArray[Any]:
-    """A column of the tape's type and layout, never changed in value; a slice of one that is so already stays a slice."""
-    wanted = COLUMN_TYPES.get(name, column.dtype)
-    if column.dtype is not wanted and not np.can_cast(column.dtype, wanted, "safe"):
-        exact = column.dtype.kind in "iub" or (column.dtype.kind == "f" and name != "time" and bool(np.isfinite(column).all()))
-        cast = column.astype(wanted) if exact else None
-        if cast is None or not np.array_equal(cast, column):
-            raise InputError(f"{source}: column {name} is {column.dtype}; expected {wanted}, or values that fit it exactly")
-        column = cast
-    return np.ascontiguousarray(column, wanted)
 
 
 def known_places(columns: Columns, raw: RawRows, start: int) -> tuple[Columns, Exception | None]:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.kernels import Codes, Flags, Times, kernel
-from pipeline.ticks import Kind
+from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["YEAR_2000", "YEAR_2100", "bad_rows", "time_reason"]
+__all__ = ["YEAR_2000", "YEAR_2100", "bad_rows", "contiguous", "time_reason"]
 
 YEAR_2000, YEAR_2100 = 946_684_800_000_000_000, 4_102_444_800_000_000_000
 PRICES = ("price", "bid", "ask")
@@ -59,3 +60,15 @@ def time_reason(time: int) -> str:
         if YEAR_2000 <= time * scale < YEAR_2100:
             return f"is no time in nanoseconds between 2000 and 2100; it would be one in {unit}: give the unit with --time-unit {unit}"
     return "is no time in nanoseconds between 2000 and 2100"
+
+
+def contiguous(name: str, column: NDArray[Any], source: str) -> NDArray[Any]:
+    """A column of the tape's type and layout, never changed in value; a slice of one that is so already stays a slice."""
+    wanted = COLUMN_TYPES.get(name, column.dtype)
+    if column.dtype is not wanted and not np.can_cast(column.dtype, wanted, "safe"):
+        exact = column.dtype.kind in "iub" or (column.dtype.kind == "f" and name != "time" and bool(np.isfinite(column).all()))
+        cast = column.astype(wanted) if exact else None
+        if cast is None or not np.array_equal(cast, column):
+            raise InputError(f"{source}: column {name} is {column.dtype}; expected {wanted}, or values that fit it exactly")
+        column = cast
+    return np.ascontiguousarray(column, wanted)

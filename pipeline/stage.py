@@ -1,12 +1,14 @@
 """An operator is frozen parameters; a stage is an operator at work: it owns the state and knows which row comes next."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BuildError, SnapshotMismatch
+from pipeline.errors import BuildError, ParameterError, SnapshotMismatch
 from pipeline.gaps import FOREVER, Reach, blank_doubt, marks_of
 from pipeline.state import Arrays, State
 from pipeline.ticks import Ticks
@@ -100,6 +102,16 @@ class StageSnapshot:
     version: int = STATE_VERSION
 
 
+@contextmanager
+def enough_memory(what: str, symbols: int) -> Iterator[None]:
+    """ParameterError where the state of a stage does not fit: a count window has a place for every row of every symbol."""
+    try:
+        yield
+    except MemoryError as error:
+        hint = "take fewer rows, or a length of time, which keeps only the rows that are in it"
+        raise ParameterError(f"{what} does not fit into memory for {symbols:,} symbols: {error}; {hint}") from None
+
+
 class Stateful:
     """A piece of the graph with state that grows with the symbols and can be kept and put back; `owner` as in `graph`.
 
@@ -111,7 +123,8 @@ class Stateful:
 
     def __init__(self, fingerprint: str, symbols: int) -> None:
         self.fingerprint, self.next_row = fingerprint, 0
-        self.state = self.blank(symbols)
+        with enough_memory(fingerprint, symbols):
+            self.state = self.blank(symbols)
 
     def blank(self, symbols: int) -> State:
         """The state of a new stage."""
@@ -130,7 +143,8 @@ class Stateful:
     def grow(self, symbols: int) -> None:
         """Make room for more symbols."""
         if symbols > self.state.symbols:
-            self.state.grow(symbols, self.blank)
+            with enough_memory(self.fingerprint, symbols):
+                self.state.grow(symbols, self.blank)
             if self.doubt is not None:
                 self.doubt.grow(symbols, self.blank_doubt)
 

@@ -1,6 +1,7 @@
-"""Quantiles of a window, exact: a balanced tree of order statistics (a treap, Seidel and Aragon 1996) for each symbol,
-threaded through the rows of the window. A row costs O(log n). Priorities are a hash of the row's id, so that the tree,
-and not only its answers, is the same in every run.
+"""Quantiles of a window, exact: a tree of order statistics for each symbol, threaded through the rows of the window.
+
+It is balanced by weight, which is size + 1 (Adams 1993; 3 and 2 are proved by Hirai and Yamamoto 2011): no side weighs
+more than three times the other. So no prices whatever can make it deep, and a row always costs O(log n).
 """
 
 from dataclasses import dataclass
@@ -22,17 +23,11 @@ from pipeline.windows.slots import Slots, new_slot
 __all__ = ["RollingQuantile", "rolling_median", "rolling_quantile"]
 
 LEFT, RIGHT, SIZE = 0, 1, 2
-DEEPEST = 1024
 NONE = -1
-
-
-@inline
-def priority(slot):  # type: ignore[no-untyped-def]
-    """splitmix64."""
-    z = np.uint64(slot) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+HEAVY, INNER = 3, 2
+"""How many times its sister a child may weigh; from how many times its sister on an inner grandchild comes up instead."""
+DEEPEST = 192
+"""A level down weighs at most 3/4, so 2**62 rows are 150 levels."""
 
 
 @inline
@@ -54,63 +49,78 @@ def hang(tree, roots, k, parent, side, slot, mask):  # type: ignore[no-untyped-d
 
 
 @inline
-def count_again(tree, path, depth, mask):  # type: ignore[no-untyped-def]
+def turned(tree, node, side, mask):  # type: ignore[no-untyped-def]
+    """The child on that side, which has changed places with its parent."""
+    child = tree[node & mask, side]
+    down, up = node & mask, child & mask
+    tree[down, side], tree[up, 1 - side] = tree[up, 1 - side], node
+    tree[up, SIZE] = tree[down, SIZE]
+    tree[down, SIZE] = 1 + size_of(tree, tree[down, LEFT], mask) + size_of(tree, tree[down, RIGHT], mask)
+    return child
+
+
+@inline
+def balance(tree, roots, path, depth, k, mask):  # type: ignore[no-untyped-def]
+    """Bring up a heavy child wherever the path has one; the sizes are right."""
     for d in range(depth - 1, -1, -1):
-        j = path[d] & mask
-        tree[j, SIZE] = 1 + size_of(tree, tree[j, LEFT], mask) + size_of(tree, tree[j, RIGHT], mask)
+        node = path[d]
+        j = node & mask
+        left = size_of(tree, tree[j, LEFT], mask) + 1
+        right = tree[j, SIZE] + 1 - left
+        if left <= HEAVY * right and right <= HEAVY * left:
+            continue
+        side = LEFT if left > right else RIGHT
+        child = tree[j, side]
+        outer = size_of(tree, tree[child & mask, side], mask) + 1
+        if tree[child & mask, SIZE] + 1 - outer >= INNER * outer:
+            tree[j, side] = turned(tree, child, 1 - side, mask)
+        parent = path[d - 1] if d > 0 else NONE
+        above = RIGHT if parent != NONE and tree[parent & mask, RIGHT] == node else LEFT
+        hang(tree, roots, k, parent, above, turned(tree, node, side, mask), mask)
 
 
 @inline
 def insert(tree, roots, path, k, slot, mask, value):  # type: ignore[no-untyped-def]
-    x, mine, parent, side, node = value[slot & mask], priority(slot), NONE, LEFT, roots[k]
-    while node != NONE and priority(node) >= mine:
+    x, parent, side, node, depth = value[slot & mask], NONE, LEFT, roots[k], 0
+    while node != NONE:
         tree[node & mask, SIZE] += 1
-        parent = node
+        path[depth] = parent = node
+        depth += 1
         side = LEFT if below(x, slot, value[node & mask], node) else RIGHT
         node = tree[node & mask, side]
+    tree[slot & mask, LEFT], tree[slot & mask, RIGHT], tree[slot & mask, SIZE] = NONE, NONE, 1
     hang(tree, roots, k, parent, side, slot, mask)
-    smaller, smaller_side, larger, larger_side = slot, LEFT, slot, RIGHT
-    path[0] = slot
-    depth = 1
-    while node != NONE:
-        path[depth] = node
-        depth += 1
-        if below(value[node & mask], node, x, slot):
-            tree[smaller & mask, smaller_side] = node
-            smaller, smaller_side = node, RIGHT
-            node = tree[node & mask, RIGHT]
-        else:
-            tree[larger & mask, larger_side] = node
-            larger, larger_side = node, LEFT
-            node = tree[node & mask, LEFT]
-    tree[smaller & mask, smaller_side] = NONE
-    tree[larger & mask, larger_side] = NONE
-    count_again(tree, path, depth, mask)
+    balance(tree, roots, path, depth, k, mask)
 
 
 @inline
 def remove(tree, roots, path, k, slot, mask, value):  # type: ignore[no-untyped-def]
-    x, parent, side, node = value[slot & mask], NONE, LEFT, roots[k]
+    """Take a row out; where it has two children, the next row in order takes its place."""
+    x, parent, side, node, depth = value[slot & mask], NONE, LEFT, roots[k], 0
     while node != slot:
         tree[node & mask, SIZE] -= 1
-        parent = node
+        path[depth] = parent = node
+        depth += 1
         side = LEFT if below(x, slot, value[node & mask], node) else RIGHT
         node = tree[node & mask, side]
-    a, b, depth = tree[slot & mask, LEFT], tree[slot & mask, RIGHT], 0
-    while a != NONE and b != NONE:
-        upper = a if priority(a) >= priority(b) else b
-        hang(tree, roots, k, parent, side, upper, mask)
-        path[depth] = upper
+    j = slot & mask
+    a, b = tree[j, LEFT], tree[j, RIGHT]
+    if a == NONE or b == NONE:
+        hang(tree, roots, k, parent, side, b if a == NONE else a, mask)
+    else:
+        place, over, heir = depth, NONE, b
         depth += 1
-        parent = upper
-        if upper == a:
-            side = RIGHT
-            a = tree[a & mask, RIGHT]
-        else:
-            side = LEFT
-            b = tree[b & mask, LEFT]
-    hang(tree, roots, k, parent, side, a if a != NONE else b, mask)
-    count_again(tree, path, depth, mask)
+        while tree[heir & mask, LEFT] != NONE:
+            tree[heir & mask, SIZE] -= 1
+            path[depth] = over = heir
+            depth += 1
+            heir = tree[heir & mask, LEFT]
+        if over != NONE:
+            tree[over & mask, LEFT], tree[heir & mask, RIGHT] = tree[heir & mask, RIGHT], b
+        path[place] = heir
+        tree[heir & mask, LEFT], tree[heir & mask, SIZE] = a, tree[j, SIZE] - 1
+        hang(tree, roots, k, parent, side, heir, mask)
+    balance(tree, roots, path, depth, k, mask)
 
 
 @inline

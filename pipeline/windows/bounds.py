@@ -13,6 +13,11 @@ from pipeline.errors import ParameterError
 __all__ = ["Window", "bounds_of", "width_of"]
 
 
+MOST_ROWS = 10_000_000
+FEW_BYTES = 8 * 64
+"""What a row of a count window takes at least: a number for each of the symbols there is room for from the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A count window (`rows` > 0) or a time window (`width_ns` > 0)."""
@@ -33,6 +38,11 @@ def bounds_of(bounds: int | Duration) -> Window:
     if isinstance(bounds, bool) or (isinstance(bounds, int) and bounds < 1):
         raise ParameterError(f'{bounds!r} is no window; expected a number of rows from 1, or a length of time such as "5m"')
     if isinstance(bounds, int):
+        if bounds > MOST_ROWS:
+            raise ParameterError(
+                f"a window of {bounds:,} rows needs {bounds * FEW_BYTES / 2**30:,.0f} GiB or more; it has at most {MOST_ROWS:,}; "
+                'a length of time, such as "1h", keeps only the rows that are in it'
+            )
         return Window(rows=bounds)
     rows = str(bounds).removesuffix(".0")
     if isinstance(bounds, float | str) and rows.isdecimal():

@@ -81,6 +81,33 @@ def test_times_of_text_of_a_date_and_of_two_columns(tmp_path):
     assert "name the day" in str(refusal(path))
 
 
+def test_a_whole_number_without_a_sign_that_is_no_time_is_named_as_it_is(tmp_path):
+    error = refusal(written(tmp_path, time=pa.array([START, 2**64 - 1], pa.uint64())))
+    assert str(error).endswith(f"ticks.parquet:2 column time: '{2**64 - 1}' is no time in ns between 2000 and 2100")
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.timestamp("ns", "UTC")])
+def test_numbers_and_times_in_dictionaries_are_read_as_they_are(tmp_path, kind):
+    """Parquet gives them without, Arrow with."""
+    columns = PLAIN | {"trade_id": pa.array([7, 2**62 + 1]), "received": pa.array([START, START + 1]).cast(kind)}
+    columns["time"] = columns["time"].cast(kind)
+    table = pa.table(columns | {name: columns[name].dictionary_encode() for name in ("time", "trade_id", "received", "price", "symbol")})
+    path = tmp_path / "ticks.arrow"
+    with pa.ipc.new_file(path, table.schema) as file:
+        file.write_table(table)
+    assert tape_of(arrow(path)) == tape_of(parquet(written(tmp_path, **columns)))
+    assert tape_of(arrow(path))[0]["trade_id"] == [7, 2**62 + 1]
+
+
+@pytest.mark.parametrize("other", [pa.array([[1], [2]]), pa.array([b"a", b"b"]), pa.array([{"a": 1}, {"a": 2}]), pa.array([1.5, 2.5])])
+@pytest.mark.parametrize(("column", "first"), [("time", pa.array(["2013-10-08", "2013-10-08"])), ("symbol", pa.array(["A", "B"]))])
+@pytest.mark.parametrize("order", ["first+other", "other+first"])
+def test_every_part_of_a_joined_column_is_text_or_a_part_of_a_time(tmp_path, column, first, other, order):
+    path = written(tmp_path, first=first, other=other)
+    with pytest.raises(InputError, match=r"column other is .*; expected text"):
+        parquet(path, Reading(columns={column: order}, tz="UTC"))
+
+
 @pytest.mark.parametrize(
     ("times", "reason"),
     [

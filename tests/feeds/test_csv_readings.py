@@ -131,6 +131,32 @@ def test_a_quote_that_is_none_is_refused_wherever_it_stands(cell, end):
     assert (fast is not None) or cell not in ('"1"', '"a""b"', '""')
 
 
+BESIDE = {"alone": "", "a quoted cell": f'{START_S},1,2,"x"\n', "a refused row": f"{START_S},x,2,x\n"}
+ODD = [
+    *(f"{START_S},1,{digits},x" for digits in ("0" * 25 + "7", "-" + "0" * 19 + "7", "0" * 5_000 + "7", "1" * 20, "9" * 19)),
+    *(f"{time},1,2,x" for time in ("0" * 15 + str(START_S), "0" * 5_000 + str(START_S))),
+    *(f"{START_S},1,2,{note}" for note in ('"' + "x" * 131_073 + '"', '"' + "x" * 131_072 + '"', "x" * 131_073, '"a\rb"', "a\rb")),
+    f'{START_S},1,2,"a\nb"\n{START_S},1,2,x\r{START_S},1,2,x',
+    f'{START_S},1,2,x\r{START_S},1,2,"\n"',
+    f"{START_S},inf,2,x\n{START_S},-inf,2,x",
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:40])
+def test_a_row_is_judged_the_same_whatever_else_the_block_holds(odd):
+    places = {"time": (0,), "price": (1,), "trade_id": (2,)}
+    layout = Layout("x.csv", ("time", "price", "trade_id", "note"), places, Times("s"), symbol="SPY")
+    found = set()
+    for other in BESIDE.values():
+        block = f"{odd}\n{other}".encode()
+        raw = rows_of(block, fast_columns(block, layout)[1], layout, 1, 0)
+        until = odd.count("\n") + 2
+        rows = [row for row in range(len(raw)) if raw.place(row)[1] < until]
+        values = [(name, *column[rows].tolist()) for name, column in sorted(raw.columns.items())]
+        found.add((*values, *(bad.line for _, bad in raw.refused if bad.line < until)))
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize("style", sorted(FORMATS))
 def test_the_fast_reader_reads_what_is_plain(style):
     times, good = FORMATS[style], GOOD[style]

@@ -39,6 +39,16 @@ def test_a_zone_is_given_for_times_without_one():
     ]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1)])
+def test_times_with_and_without_a_zone_in_one_column_are_refused(order):
+    """Arrow takes the zone of the first for all, so that a row without one would be some hours off."""
+    mixed = [TIMES[0].to_pydatetime(), TIMES[1].to_pydatetime().replace(tzinfo=None), pd.NaT]
+    with pytest.raises(InputError, match=r"column time: row . is 2013.*, row . is 2013.*; a column of times has a zone or none; make them"):
+        from_frame(of(time=pd.Series([mixed[place] for place in order], dtype=object)))
+    zoned = [TIMES[0].to_pydatetime(), None, TIMES[2].tz_convert("Asia/Tokyo").to_pydatetime()]
+    assert tape_of(from_frame(of(time=pd.Series(zoned, dtype=object))))[0]["time"] == [START, START + 2 * 10**9]
+
+
 def test_names_as_in_files_an_index_of_symbol_and_time_and_a_mapping():
     plain = tape_of(from_frame(of(size=[1.0, 2.0, 3.0])))[0]
     renamed = of(Qty=[1, 2, 3]).rename(columns={"time": "Timestamp", "symbol": "Ticker", "price": "px"})

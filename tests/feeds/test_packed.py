@@ -54,6 +54,14 @@ def test_packed_files_are_read_as_their_text(tmp_path, kind, block_bytes):
     assert feed.done == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.parametrize("zeros", [1, 100, 1 << 15, 100_000])
+@pytest.mark.parametrize("then", [b"", TEXT])
+def test_zeros_behind_a_gzip_member_are_padding_however_many(tmp_path, zeros, then):
+    packed = PACK["gz"](TEXT) + bytes(zeros) + (PACK["gz"](TEXT[len(HEADER) + 1 :]) if then else b"")
+    rows, refused = all_rows_of(csv(put(tmp_path, packed)))
+    assert (len(rows), refused) == (ROWS * (1 + bool(then)), [])
+
+
 @pytest.mark.parametrize("kind", ["gz", "zst"])
 def test_fault_40_members_one_after_another_are_one_file(tmp_path, kind):
     half = TEXT.index(b"\n", len(TEXT) // 2) + 1

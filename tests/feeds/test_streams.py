@@ -153,7 +153,7 @@ class Clock:
         self.slept += seconds
 
 
-@pytest.mark.parametrize("speed", ["1x", "60x", "0.5x"])
+@pytest.mark.parametrize("speed", ["1x", "60x", "0.5x", "1e308x"])
 def test_pacing_gives_each_row_when_it_is_due_and_changes_nothing_else(speed):
     part, clock = File("a.csv", [(0, "A"), (0, "B"), (1, "A"), (30, "A"), (31, "C")], cuts=[2], refused=[1, 4, 5]), Clock()
     factor = speed_of(speed)

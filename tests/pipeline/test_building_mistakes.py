@@ -37,6 +37,11 @@ MISTAKES = {
     "alert_when not called": (lambda t: combine_latest(x=price(t)).pipe(alert_when), r"write pipe\(alert_when\(...\)\)"),
     "a number": (lambda t: t.pipe(5), r"pipe\(5\): expected an operator"),
     "a window of a float": (lambda t: t.pipe(moving_average(5.0)), '5.0 is no window; write 5 for the last 5 rows, or "5s" for 5 seconds'),
+    "a window beyond memory": (
+        lambda t: t.pipe(moving_average(10**9)),
+        'a window of 1,000,000,000 rows needs 477 GiB or more; it has at most 10,000,000; a length of time, such as "1h"',
+    ),
+    "a window beyond numbers": (lambda t: t.pipe(moving_average(10**19)), "a window of 10,000,000,000,000,000,000 rows needs"),
     "a window without a unit": (lambda t: t.pipe(moving_average("5")), "'5' is no window; write 5 for the last 5 rows"),
     "a change": (lambda t: t.pipe(price_change(5.0)), "5.0 is no window; write 5"),
     "an average": (lambda t: t.pipe(ema("12")), "'12' is no window; write 12"),

@@ -1,6 +1,7 @@
 """Rows that cannot be judged: the run ends at the first, or sets them aside; a feed can be read once before anything is judged."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from runs import START, Above, ticks_of
 
 from pipeline import Ticks, run
-from pipeline.errors import BadRow, UnknownName
+from pipeline.errors import BadRow, LateRow, UnknownName
 from pipeline.feed import recorded
 from pipeline.ingest import Ingest, RawRows
 from pipeline.sinks.memory import MemorySink
@@ -49,20 +50,20 @@ class Planted:
 
 
 @given(PARTS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_what_is_skipped_is_told_once_with_its_line_and_the_rest_is_the_tape(kinds):
     told: list[BadRow] = []
     ingest = Ingest(SymbolTable(), on_bad=told.append)
     batches = [batch for raw in Planted(kinds).rows() for batch in ingest.accept(raw)]
     good = [line for line, kind in enumerate(kinds) if kind == "good"]
     assert [time - START for batch in batches for time in batch.time.tolist()] == good
-    assert sorted(bad.line for bad in told) == [line for line in range(len(kinds)) if line not in good]
+    assert [bad.line for bad in told] == [line for line in range(len(kinds)) if line not in good]
     columns = {bad.line: bad.column for bad in told}
     assert all(columns[line] == ("price" if kind == "refused" else kind) for line, kind in enumerate(kinds) if kind != "good")
 
 
 @given(PARTS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_first_bad_row_ends_the_tape_whoever_refused_it(kinds):
     ingest, seen, fault = Ingest(SymbolTable()), [], None
     try:
@@ -74,6 +75,33 @@ def test_the_first_bad_row_ends_the_tape_whoever_refused_it(kinds):
     first = next((line for line, kind in enumerate(kinds) if kind != "good"), None)
     assert (None if fault is None else fault.line) == first
     assert [time - START for time in seen] == list(range(len(kinds) if first is None else first))
+
+
+@given(PARTS, st.integers(0, 29), st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_behind_a_late_row_that_ends_the_tape_nothing_is_told(kinds, place, block):
+    place %= len(kinds)
+    kinds[place] = "good"
+    told: list[BadRow] = []
+    ingest, seen, fault = Ingest(SymbolTable(), on_bad=told.append), [], None
+
+    class WithLate(Planted):
+        def rows(self):
+            for raw in super().rows():
+                time = np.where(raw.columns["time"] == START + place, START - 1, raw.columns["time"])
+                yield replace(raw, columns=raw.columns | {"time": time})
+
+    try:
+        for raw in WithLate(kinds, block).rows():
+            for batch in ingest.accept(raw):
+                seen += batch.time.tolist()
+    except LateRow as error:
+        fault = error
+    good = [line for line, kind in enumerate(kinds) if kind == "good"]
+    end = place if good[0] < place else len(kinds)
+    assert (None if fault is None else fault.line) == (place if end == place else None)
+    assert [time - START for time in seen] == [line if line != place else -1 for line in good if line < end]
+    assert [bad.line for bad in told] == [line for line in range(end) if line not in good]
 
 
 def test_a_run_that_skips_gives_the_alerts_of_the_good_rows_and_a_quarantine_file(tmp_path):

@@ -1,6 +1,6 @@
 """State: what grows keeps its values, what is kept comes back bit for bit, what is another's is refused."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from operators_under_test import CASES, COMPOSITIONS
 
 from pipeline.checks import observe, push
-from pipeline.errors import SnapshotMismatch
+from pipeline.errors import ParameterError, SnapshotMismatch
 from pipeline.flow import Tape
 from pipeline.graph import Graph
 from pipeline.operators import ema, moving_average, rolling_std, session_high, volume, vwap
-from pipeline.stage import STATE_VERSION, Stage
+from pipeline.stage import STATE_VERSION, Operator, Stage
 from pipeline.state import State, full, zeros
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -227,3 +227,26 @@ def observe_growing(case, ticks, known) -> bytes:
         push(graph, tape, Ticks(part.columns, graph.symbols))
     assert graph.capacity == 256
     return np.concatenate(parts).tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Large(Operator):
+    """Its state for more than 64 symbols does not fit."""
+
+    most: int = 64
+
+    def state(self, symbols: int) -> State:
+        """Nothing, or too much."""
+        if symbols > self.most:
+            raise MemoryError("Unable to allocate 9.0 GiB")
+        return State(symbols)
+
+
+def test_state_that_does_not_fit_into_memory_is_refused_by_name():
+    with pytest.raises(
+        ParameterError, match=r"Large\(most=1\) does not fit into memory for 2 symbols: Unable to allocate 9.0 GiB; take fewer"
+    ):
+        Stage(Large(1), 2)
+    stage = Stage(Large(), 64)
+    with pytest.raises(ParameterError, match="for 65 symbols"):
+        stage.grow(65)
