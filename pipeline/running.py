@@ -27,7 +27,7 @@ from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_bet
 from pipeline.plugins import load
 from pipeline.report import Report
 from pipeline.sinks import Sink
-from pipeline.sinks.files import destination_of
+from pipeline.sinks.files import Destinations, destination_of
 from pipeline.sinks.jsonl import JsonLines
 from pipeline.sinks.worker import SinkWorker
 from pipeline.strategy import Strategy
@@ -45,7 +45,10 @@ LOG = logging.getLogger("rxtape")
 
 
 class Run:
-    """A run that has been built and waits to `go`; `graph.next_row` tells how far it is."""
+    """A run that has been built and waits to `go`; `graph.next_row` tells how far it is.
+
+    `picture` is a file that will be written after it, so that nothing else may be.
+    """
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class Run:
         self._set_aside = JsonLines(quarantine) if quarantine is not None else None
         self._delivery = Delivery((), self._sink_faulted)
         self._kept: list[Alert] = []
+        self.picture: Path | None = None
         self.on_batch: Callable[[Ticks], None] = ignore
         self.on_alerts: Callable[[list[Alert]], None] = ignore
 
@@ -146,15 +150,17 @@ class Run:
         report.seconds = perf_counter() - began
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
-    def _occupied(self) -> dict[str, str]:
-        """Files that no sink may write to: the feed's, and that of the rows set aside."""
-        paths = getattr(self.feed, "paths", [self.feed.path] if hasattr(self.feed, "path") else [])
-        found = {destination_of(path): "the feed" for path in paths}
-        if self._set_aside is None:
-            return found
-        if self._set_aside.destination in found:
-            raise UsageError(f"the quarantine file {self._set_aside.path} is the feed's own; name another")
-        return found | {self._set_aside.destination: "the quarantine file"}
+    def _occupied(self) -> Destinations:
+        """Files that no sink may write to: the feed's, that of the rows set aside, and the picture's."""
+        found = Destinations()
+        for path in getattr(self.feed, "paths", [self.feed.path] if hasattr(self.feed, "path") else []):
+            if not found.knows(destination_of(path)):
+                found.occupy(destination_of(path), "the feed")
+        if self._set_aside is not None:
+            found.occupy(self._set_aside.destination, "the quarantine file")
+        if self.picture is not None:
+            found.occupy(destination_of(self.picture), "the picture")
+        return found
 
     def _check_all(self) -> None:
         """Read the whole feed as the run will, and judge nothing."""

@@ -16,7 +16,7 @@ from pipeline.feed import Feed
 from pipeline.plot import check_picture
 from pipeline.plugins import load, plugins
 from pipeline.runner import Run
-from pipeline.sinks.files import destination_of
+from pipeline.sinks.files import Destinations, destination_of
 from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -101,11 +101,11 @@ def feed_of(values: Mapping[str, Value], example: str) -> Feed:
         if not Path(name).exists():
             raise UsageError(f"{name} is a strategy, and no file; write --strategy {name}")
     feed: Feed = load("feed", "file")(files, **feed_arguments(values))
-    known = set[str]()
+    known = Destinations()
     for path in getattr(feed, "paths", ()):
-        if destination_of(path) in known:
+        if known.knows(destination_of(path)):
             raise UsageError(f"{path} is named twice, and each of its ticks would count twice; name it once")
-        known.add(destination_of(path))
+        known.occupy(destination_of(path), str(path))
     return feed
 
 

@@ -119,7 +119,7 @@ def test_a_quarantine_that_cannot_be(folder):
     assert problems(replay("--quarantine", "odd.jsonl")) == [
         "--quarantine is for rows that are set aside: write --on-bad skip or --late drop beside it"
     ]
-    assert "is the feed's own; name another" in problems(replay("--on-bad", "skip", "--quarantine", "./ticks.csv"))[0]
+    assert "the feed and the quarantine file are the same file" in problems(replay("--on-bad", "skip", "--quarantine", "./ticks.csv"))[0]
     assert "are the same file" in problems(replay("-o", "jsonl:ticks.csv"))[0]
     assert Path("ticks.csv").read_bytes() == before
 
