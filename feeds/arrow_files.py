@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feeds.blocks import one_ahead
+from feeds.packed import STAND
 from feeds.reading import PLAIN, Reading
 from feeds.table_rows import Table
 from feeds.table_shape import Shape, Shaped, shape_of
@@ -189,7 +190,7 @@ def undamaged(path: Path, read: Callable[[], T]) -> T:
         return read()
     except DAMAGE as error:
         what = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path}: the file is damaged or cannot be read: {what}; the rows before that place stand") from error
+        raise InputError(f"{path}: the file is damaged or cannot be read: {what}; {STAND}") from error
 
 
 def ends_of(path: Path) -> tuple[bytes, bytes]:

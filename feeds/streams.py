@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feeds.blocks import Around, Names, cut, part, rearranged
+from feeds.packed import STAND
 from pipeline.errors import InputError, ParameterError
 from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
@@ -20,7 +21,10 @@ LONGEST_SLEEP = 0.5
 
 
 def in_order(feed: Feed) -> Feed:
-    """The rows of a feed sorted by time, equal times as they come; it reads everything first, and holds it in memory."""
+    """The rows of a feed sorted by time, equal times as they come; it reads everything first, and holds it in memory.
+
+    Where the feed ends in damage, `rows` raises InputError and gives none: a row that is missing may come before any other.
+    """
     return Sorted(feed)
 
 
@@ -71,21 +75,22 @@ class Sorted(Around):
         return replace(self, feed=reading_further(self.feed, names))
 
     def rows(self) -> Iterator[RawRows]:
-        """Everything, sorted, in blocks; where the feed fails, what came before."""
-        names, blocks, codes, fault = Names(), list[RawRows](), list[NDArray[np.int32]](), None
+        """Everything, sorted, in blocks; nothing where the feed fails, since the earliest rows may be what is missing."""
+        names, blocks, codes = Names(), list[RawRows](), list[NDArray[np.int32]]()
         try:
             for raw in self.feed.rows():
                 blocks.append(raw)
                 codes.append(names.codes(0, raw.names))
         except InputError as error:
-            fault = error
+            if type(error) is not InputError:
+                raise
+            said = str(error).removesuffix(f"; {STAND}")
+            raise InputError(f"{said}; nothing is judged, since rows that are missing may be earlier than those that are sorted") from error
         if blocks:
             time = np.concatenate([raw.columns["time"] for raw in blocks])
             pieces = [(raw, 0, len(raw)) for raw in blocks]
             whole = rearranged(pieces, codes, names.names, self.columns, np.argsort(time, kind="stable"))
             yield from cut(whole, BLOCK_ROWS)
-        if fault is not None:
-            raise fault
 
 
 @dataclass(frozen=True)
