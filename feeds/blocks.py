@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from feeds.guesses import symbol_facts
 from pipeline.errors import BadRow
-from pipeline.feed import Feed, further_of
+from pipeline.feed import Feed, facts_of, further_of
 from pipeline.ingest import Place, RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
@@ -57,6 +58,15 @@ class Around:
         """How they are read, as far as they agree."""
         first, *rest = [getattr(feed, "read_as", {}) for feed in self.feeds]
         return {name: value for name, value in first.items() if all(name in other and other[name] == value for other in rest)}
+
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The symbols that are known from names of files alone, one for each file."""
+        return tuple(symbol for feed in self.feeds for symbol in getattr(feed, "guessed", ()))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What a report says of them: what the one feed does, or of which symbols they are by their names."""
+        return facts_of(self.feeds[0]) if len(self.feeds) == 1 else symbol_facts(self.guessed)
 
 
 @dataclass

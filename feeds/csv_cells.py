@@ -28,7 +28,8 @@ FARTHEST_NS = 10 * 366 * 86_400 * 10**9
 class Layout:
     """How the columns of a file become columns of the tape: names as in the file, places by tape column, and what cells mean.
 
-    `symbol` is that of every row, where no column holds it. `header_line` is 0 where there is no header.
+    `symbol` is that of every row, where no column holds it; `guessed` says that the file's name was all that told it.
+    `header_line` is 0 where there is no header.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Layout:
     sides: dict[str, int] = field(default_factory=lambda: SIDES)
     zero_is_absent: bool = False
     header_line: int = 1
+    guessed: bool = False
 
     @property
     def mixed(self) -> bool:

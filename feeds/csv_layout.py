@@ -8,6 +8,7 @@ from pathlib import Path
 from feeds.csv_cells import SIDES, Layout, Reader, cells_of
 from feeds.csv_time_formats import TimeFormat
 from feeds.csv_times import INTEGER, ISO, NUMBER, OUT_OF_RANGE, RefusedError, Times, unit_of
+from feeds.guesses import beginning
 from feeds.reading import Reading
 from feeds.text_blocks import TOO_LONG, is_too_long, lines_with_text
 from pipeline.errors import BadRow, InputError, UsageError
@@ -53,6 +54,7 @@ def layout_of(path: Path, reading: Reading) -> Layout:
     layout = Layout(
         str(path), names, places, Times(), reading.symbol_beside(str(path), path, places), delimiter, reading.decimal, reading.price_scale,
         SIDES | {text.lower(): side for text, side in reading.sides.items()}, reading.zero_is_absent, number if has_header else 0,
+        "symbol" not in places and reading.symbol is None,
     )  # fmt: skip
     refuse_no_ticks(path, names, layout)
     return FirstRows(path, layout, reading, first_rows(path, layout.header_line)).layout_with_times()
@@ -109,7 +111,8 @@ def refuse_no_ticks(path: Path, names: tuple[str, ...], layout: Layout) -> None:
     if layout.places.keys().isdisjoint(("price", "bid", "ask")):
         missing.append("price (or bid and ask)")
     if not missing and layout.symbol is None and "symbol" not in layout.places:
-        raise InputError(f"{path}: there is no column symbol, and the file's name tells none; give it, as in --symbol SPY")
+        began = f"begins with {beginning(path)!r}, which is none" if beginning(path) else "tells none"
+        raise InputError(f"{path}: there is no column symbol, and the file's name {began}; give it, as in --symbol SPY")
     if not missing:
         return
     if any(NUMBER.fullmatch(name) for name in names):

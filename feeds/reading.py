@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+from feeds.guesses import symbol_in_name
 from pipeline.errors import InputError, UnknownName, UsageError
 
 __all__ = ["ALIASES", "OF_TEXT", "PLAIN", "UNITS", "Reading"]
@@ -131,7 +132,7 @@ class Reading:
         ('BTCUSDT', 'IBM')
         """
         if self.symbol is None:
-            return None if path is None else re.split(r"[.\-_]", path.name)[0] or None
+            return None if path is None else symbol_in_name(path)
         return self.symbol if path is None else self.symbol.replace("{FOLDER}", path.absolute().parent.name.upper())
 
     def symbol_beside(self, source: str, path: Path | None, columns: Container[str]) -> str | None:

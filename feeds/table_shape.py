@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from feeds.csv_times import RefusedError, Times
+from feeds.guesses import symbol_facts
 from feeds.reading import Reading
 from feeds.table_cells import are_numbers, is_text
 from feeds.table_times import times_of
@@ -49,6 +50,11 @@ class Shape:
         found |= {"time_unit": self.times.unit} if self.times.are_integers and self.times.day is None else {}
         return found | ({} if self.symbol is None else {"symbol": self.symbol})
 
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The symbol, if a file's name was all that told it."""
+        return (self.symbol,) if self.symbol is not None and self.reading.symbol is None else ()
+
     def called(self, column: str) -> str:
         """The name that messages give a column of the tape."""
         return "+".join(self.places.get(column, (column,)))
@@ -73,6 +79,15 @@ class Shaped:
     def read_as(self) -> dict[str, Any]:
         """The settings under which it is read."""
         return self.shape.read_as
+
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The symbol, if a file's name was all that told it."""
+        return self.shape.guessed
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What a report says of it."""
+        return symbol_facts(self.guessed)
 
 
 def shape_of(

@@ -64,7 +64,7 @@ class Report:
     strategies and sinks that were cut off, `undelivered` counts what those sinks did not get. `incomplete` is the error
     that ended the input early: what was judged before it stands. `stopped_by` is the number of the signal that stopped the
     run (13: the reader of a pipe has left), or 0. `again` builds the same run once more, without its sinks. `of_feed` is
-    what a live feed says of itself.
+    what the feed says of itself.
     """
 
     ticks: int = 0

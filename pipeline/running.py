@@ -18,7 +18,7 @@ from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
-from pipeline.feed import Feed, LiveFeed, further_of, reading_further, recorded
+from pipeline.feed import Feed, LiveFeed, facts_of, further_of, reading_further, recorded
 from pipeline.flow import Signal, Tape
 from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
@@ -147,7 +147,7 @@ class Run:
                 self._set_aside.flush()
                 self._set_aside.close()
         report.stopped_by = int(self._batches.stopped_by)
-        report.seconds = perf_counter() - began
+        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
     def _occupied(self) -> Destinations:
