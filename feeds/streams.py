@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feeds.blocks import Around, Names, cut, part, rearranged
 from feeds.packed import STAND
+from pipeline.alerts import format_time
 from pipeline.errors import InputError, ParameterError
 from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
@@ -93,6 +94,25 @@ class Sorted(Around):
             yield from cut(whole, BLOCK_ROWS)
 
 
+@dataclass
+class Seen:
+    """The first and the last time of what was read, and whether anything lay inside the span."""
+
+    first: int = YEAR_2100
+    last: int = YEAR_2000
+    inside: bool = False
+
+    def begin(self) -> None:
+        """Nothing was read."""
+        self.first, self.last, self.inside = YEAR_2100, YEAR_2000, False
+
+    def note(self, time: NDArray[np.int64], inside: NDArray[np.bool_]) -> None:
+        """Some rows were read."""
+        if len(time):
+            self.first, self.last = min(self.first, int(time.min())), max(self.last, int(time.max()))
+            self.inside = self.inside or bool(inside.any())
+
+
 @dataclass(frozen=True)
 class Between(Around):
     """A feed from one time until another."""
@@ -100,6 +120,7 @@ class Between(Around):
     feed: Feed
     start: int
     until: int
+    seen: Seen = field(default_factory=Seen, compare=False)
 
     @property
     def feeds(self) -> Sequence[Feed]:  # type: ignore[override]
@@ -110,14 +131,27 @@ class Between(Around):
         """The feed with further columns."""
         return replace(self, feed=reading_further(self.feed, names))
 
+    def facts(self) -> list[tuple[str, str]]:
+        """What a report says of the feed, and where the span is beside it."""
+        seen, facts = self.seen, super().facts()
+        if seen.inside or seen.first > seen.last:
+            return facts
+        if seen.last < self.start:
+            return [*facts, ("from", f"{format_time(self.start)} is after the last tick, {format_time(seen.last)}; nothing was left")]
+        if seen.first >= self.until:
+            return [*facts, ("until", f"{format_time(self.until)} is before the first tick, {format_time(seen.first)}; nothing was left")]
+        return [*facts, ("span", f"no tick from {format_time(self.start)} until {format_time(self.until)}")]
+
     def rows(self) -> Iterator[RawRows]:
         """Blocks without the rows outside."""
         names = Names()
+        self.seen.begin()
         for raw in self.feed.rows():
             time = raw.columns["time"]
+            inside = (time >= self.start) & (time < self.until)
+            self.seen.note(time, inside)
             if len(raw) and time.min() >= self.until:
                 return
-            inside = (time >= self.start) & (time < self.until)
             if inside.all():
                 yield raw
             elif inside.any():

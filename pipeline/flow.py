@@ -126,7 +126,7 @@ class Tape(Stream[Ticks]):
 
     def where(self, condition: Callable[[Any], Any]) -> "Tape":
         """The same rows, of which only those count that meet the condition; see `where`."""
-        for name in check_condition(condition, self.columns | self.further, ()):
+        for name in check_condition(condition, self.columns | self.further, (), named=self.graph.named):
             self.has(name)
         owner = self.owner or self.graph.owner
 
@@ -208,7 +208,7 @@ class Signal(Stream[Values], Arithmetic):
 
     def where(self, condition: Callable[[Any], Any]) -> "Signal":
         """The same signal, fresh only where the condition holds; it sees `s.value` and the row's own columns."""
-        for name in check_condition(condition, self.tape.columns | self.tape.further, ("value",)):
+        for name in check_condition(condition, self.tape.columns | self.tape.further, ("value",), named=self.graph.named):
             self.tape.has(name)
         self.fill()
 
@@ -262,6 +262,8 @@ def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[],
     known = source.made.get(key)
     if known is not None:
         return known  # type: ignore[no-any-return]
+    if isinstance(symbol := getattr(operator, "symbol", None), str):
+        source.graph.named.add(symbol)
     stage = Stage(operator, source.graph.capacity)
     name = source.graph.add_stage(f"{source.name} | {stage.fingerprint}", stage, owner)
     shift = 1 if tape.derived else 0

@@ -56,6 +56,7 @@ class Graph:
     """What the streams of one run share.
 
     `further` are columns that the feed reads only where somebody asks for them; `claimed` are those that somebody did.
+    `named` are the symbols that conditions and operators name.
     """
 
     symbols: SymbolTable
@@ -64,6 +65,7 @@ class Graph:
     working: str | None = None
     further: frozenset[str] = frozenset()
     claimed: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     faults: dict[str, Fault] = field(default_factory=dict)
     stages: dict[str, Stateful] = field(default_factory=dict)
     identities: dict[str, str] = field(default_factory=dict)

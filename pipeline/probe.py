@@ -67,17 +67,28 @@ class SymbolProbe:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __init__(self, named: set[str]) -> None:
+        self._named = named
+
     def isin(self, names: Iterable[str]) -> "Probe":
         """As the column's."""
         if isinstance(names, str):
             self.refuse(f"isin({names!r})")
-        return Probe(f"symbol.isin({list(names)})", True)
+        names = list(names)
+        self._named.update(names)
+        return Probe(f"symbol.isin({names})", True)
 
     def __eq__(self, name: object) -> "Probe":  # type: ignore[override]
-        return Probe(f"symbol == {name!r}", True) if isinstance(name, str) else self.refuse(f"== {name!r}")
+        return self._compared("==", name)
 
     def __ne__(self, name: object) -> "Probe":  # type: ignore[override]
-        return Probe(f"symbol != {name!r}", True) if isinstance(name, str) else self.refuse(f"!= {name!r}")
+        return self._compared("!=", name)
+
+    def _compared(self, sign: str, name: object) -> "Probe":
+        if not isinstance(name, str):
+            self.refuse(f"{sign} {name!r}")
+        self._named.add(name)
+        return Probe(f"symbol {sign} {name!r}", True)
 
     def refuse(self, what: str) -> NoReturn:
         """Say what a symbol can be compared with."""
@@ -96,13 +107,15 @@ class SymbolProbe:
 
 
 class ProbeRows:
-    """Stands in for `Rows` during the probe; notes the names that are used."""
+    """Stands in for `Rows` during the probe; notes the names that are used, and the symbols."""
 
     _names: Mapping[str, bool]
     _used: set[str]
+    _named: set[str]
 
     def __init__(self, names: Mapping[str, bool]) -> None:
         object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_named", set[str]())
         object.__setattr__(self, "_used", set[str]())
 
     __setattr__ = Rows.__setattr__
@@ -113,7 +126,7 @@ class ProbeRows:
         if name not in self._names:
             raise UnknownName("signal or column", name, self._names)
         self._used.add(name)
-        return SymbolProbe() if name == "symbol" else Probe(name, self._names[name])
+        return SymbolProbe(self._named) if name == "symbol" else Probe(name, self._names[name])
 
 
 class Probe:
@@ -213,9 +226,10 @@ for sign, ufunc in OTHER.items():
 
 
 def check_condition(
-    condition: Callable[[Any], Any], columns: Iterable[str], names: Iterable[str], logical: Iterable[str] = ()
-) -> frozenset[str]:
-    """Call a condition once without values; BuildError says what it must not do. Returns the names it uses."""
+    condition: Callable[[Any], Any], columns: Iterable[str], names: Iterable[str], logical: Iterable[str] = (),
+    named: set[str] | None = None,
+) -> frozenset[str]:  # fmt: skip
+    """Call a condition once without values; BuildError says what it must not do. Returns the names it uses; adds symbols to `named`."""
     known = dict.fromkeys(columns, False) | dict.fromkeys(names, False) | dict.fromkeys(logical, True)
     rows = ProbeRows(known)
     try:
@@ -225,4 +239,6 @@ def check_condition(
     if not isinstance(result, Probe) or not result.logical:
         found = f"the number {result.text}" if isinstance(result, Probe) else repr(result)
         raise BuildError(f"the condition {fingerprint(condition)} gives {found}; expected a comparison of columns, such as s.price > 10")
+    if named is not None:
+        named |= rows._named
     return frozenset(rows._used)

@@ -64,7 +64,7 @@ class Report:
     strategies and sinks that were cut off, `undelivered` counts what those sinks did not get. `incomplete` is the error
     that ended the input early: what was judged before it stands. `stopped_by` is the number of the signal that stopped the
     run (13: the reader of a pipe has left), or 0. `again` builds the same run once more, without its sinks. `of_feed` is
-    what the feed says of itself.
+    what the feed says of itself, `notes` what else may not be as it was meant.
     """
 
     ticks: int = 0
@@ -83,6 +83,7 @@ class Report:
     incomplete: RxtapeError | None = None
     stopped_by: int = 0
     of_feed: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     again: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -128,7 +129,7 @@ class Report:
             rows.append(("late rows", f"{self.late_rows:,}" + (f", {self.dropped_rows:,} of them dropped" if self.dropped_rows else "")))
         if self.bad_rows:
             rows.append(("bad rows", f"{self.bad_rows:,}"))
-        return rows + self.of_feed + self.troubles()
+        return rows + self.of_feed + self.notes + self.troubles()
 
     def troubles(self) -> list[tuple[str, str]]:
         """What went wrong, as name and value."""

@@ -88,6 +88,7 @@ class AlertStream(Stream[list[Alert]]):
         for column in used | told:
             source.tape.has(column)
         self.used = sorted(used - {"time", "seq", "symbol", "kind", "side"})
+        self.unknown = set(self.used)  # what has had no value yet, of any symbol
         self.tells_time = "time" in told
         shown = (*source.signals, *sorted((used | told) - set(source.signals) - {"symbol", "time", "strategy"}))
         identity = graph.identities.get(owner or "", owner or "")
@@ -104,8 +105,8 @@ class AlertStream(Stream[list[Alert]]):
     def _check(self) -> frozenset[str]:
         tape = self.source.tape
         columns, names = tape.columns | tape.further, set(self.source.signals) - self.logical
-        used = check_condition(self.condition, columns, names, self.logical)
-        return used | check_condition(self.clear, columns, names, self.logical) if self.clear else used
+        used = check_condition(self.condition, columns, names, self.logical, self.graph.named)
+        return used | check_condition(self.clear, columns, names, self.logical, self.graph.named) if self.clear else used
 
     def _in_message(self) -> set[str]:
         tape = self.source.tape
@@ -124,6 +125,8 @@ class AlertStream(Stream[list[Alert]]):
         rows, values = combined.rows, combined.values
         count = len(rows)
         stage.next_row += count
+        if self.unknown:
+            self.unknown = {name for name in self.unknown if np.isnan(self._column(combined, name)).all()}
         seen = with_truth(values, self.logical)
         met = evaluate(self.condition, Rows(rows, seen), count) if count else NOTHING
         if self.every:

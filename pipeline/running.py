@@ -24,6 +24,7 @@ from pipeline.functions import place_of
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
 from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_between_batches
+from pipeline.notes import notes_on
 from pipeline.plugins import load
 from pipeline.report import Report
 from pipeline.sinks import Sink
@@ -148,6 +149,7 @@ class Run:
                 self._set_aside.close()
         report.stopped_by = int(self._batches.stopped_by)
         report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
+        report.notes = notes_on(self.graph, report)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
     def _occupied(self) -> Destinations:
