@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from feeds.blocks import one_ahead
 from feeds.packed import STAND
 from feeds.reading import PLAIN, Reading
+from feeds.standing import with_standing_sides
 from feeds.table_rows import Table
 from feeds.table_shape import Shape, Shaped, shape_of
 from pipeline.errors import InputError, UsageError
@@ -120,7 +121,7 @@ class ArrowFeed(Shaped):
             raise InputError(f"{self.name}: the file has no rows")
 
 
-def opened(path: Path, reading: Reading, schema_of: Callable[[Any], Any], pieces: Pieces) -> ArrowFeed:
+def opened(path: Path, reading: Reading, schema_of: Callable[[Any], Any], pieces: Pieces) -> Feed:
     """The feed of a file, after a look at its schema and first times."""
     with source_of(path) as file:
         types = undamaged(path, lambda: [(each.name, each.type) for each in schema_of(file)])
@@ -134,7 +135,7 @@ def opened(path: Path, reading: Reading, schema_of: Callable[[Any], Any], pieces
             row += batch.num_rows
         return 0, None
 
-    return ArrowFeed(path, shape_of(str(path), types, first, reading, path), pieces)
+    return with_standing_sides(ArrowFeed(path, shape_of(str(path), types, first, reading, path), pieces), reading)
 
 
 def first_known(column: Any) -> tuple[int, object]:

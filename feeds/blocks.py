@@ -16,7 +16,7 @@ from pipeline.feed import Feed, facts_of, further_of
 from pipeline.ingest import Place, RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["Around", "Names", "Piece", "cut", "one_ahead", "part", "rearranged"]
+__all__ = ["Around", "Names", "Piece", "column_of", "cut", "one_ahead", "part", "rearranged"]
 
 Rows = NDArray[np.intp]
 Piece = tuple[RawRows, int, int]

@@ -43,7 +43,7 @@ class Reading:
     that name none. Where times count from midnight, `day` is the day: "2013-10-07", or "{name}", the date in the file's
     name. Prices are divided by `price_scale`. `symbol` is that of a file without such a column, "{FOLDER}" the name of its
     folder in capitals. `sides` says how the aggressor is written beyond buy and sell: {"any": 0}. With `zero_is_absent` a
-    bid or ask of 0 is a side that is not there.
+    bid or ask of 0 is a side that is not there; with `sides_stand` a quote without one leaves that side as it was.
 
     `delimiter`, `decimal`, `header` and `names` are for text: the delimiter is seen from the first line where none is
     given; `header` is False for a file without one; `names` stand in for a header (a first line with a number in it is
@@ -68,6 +68,7 @@ class Reading:
     day: str | None = None
     sides: Mapping[str, int] = field(default_factory=dict)
     zero_is_absent: bool = False
+    sides_stand: bool = False
 
     def __post_init__(self) -> None:
         if self.delimiter in TAB:

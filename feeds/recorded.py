@@ -17,6 +17,7 @@ from feeds.csv_layout import layout_of
 from feeds.csv_plain import warm_up
 from feeds.guesses import symbol_facts
 from feeds.reading import Reading
+from feeds.standing import with_standing_sides
 from feeds.text_blocks import BLOCK_BYTES, BOM, line_blocks
 from pipeline.errors import BadRow, InputError
 from pipeline.feed import Feed
@@ -52,7 +53,8 @@ def csv(path: str | Path, **reading: Any) -> Feed:
     ...     [(rows.names, rows.columns["price"].tolist()) for rows in csv(path).rows()]
     [(('SPY', 'NA'), [167.41, 31.5])]
     """
-    return RecordedCsv(Path(path), layout_of(Path(path), Reading(**reading)))
+    how = Reading(**reading)
+    return with_standing_sides(RecordedCsv(Path(path), layout_of(Path(path), how)), how)
 
 
 def demo() -> Feed:
