@@ -100,7 +100,7 @@ class Tape(Stream[Ticks]):
 
         signal = work(self, self.tape, operator, read, unit_of_columns(reads))
         if type(operator) is Column:
-            signal.unfilled = read
+            signal.unfilled, signal.column = read, first if self.tape is self else ""
             signal.finite = trades and not self.derived and first in ("price", "size")
         return signal
 
@@ -150,7 +150,7 @@ class Signal(Stream[Values], Arithmetic):
 
     def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False) -> None:
         super().__init__(tape.graph, name, owner, step)
-        self.tape, self.logical, self.unit = tape, logical, UNKNOWN
+        self.tape, self.logical, self.unit, self.column = tape, logical, UNKNOWN, ""
         self.unfilled: Callable[[], Input] | None = None
         self.finite = False  # whether ingest has made sure of every fresh value
         self.filled = False
