@@ -26,6 +26,7 @@ class Delivery:
         worker: Callable[..., SinkWorker] = SinkWorker, occupied: Destinations | None = None,
     ) -> None:  # fmt: skip
         self.workers: list[SinkWorker] = []
+        self._told = False
         opened: dict[str, Sink] = {}
         destinations = Destinations() if occupied is None else occupied
         with ExitStack() as undo:
@@ -52,12 +53,16 @@ class Delivery:
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         """Queue alerts for every sink."""
+        self._told = True
         for worker in self.workers:
             worker.deliver(alerts)
 
-    def close(self) -> dict[str, int]:
-        """Flush and close every sink; how many alerts the quarantined ones did not get."""
-        for worker in self.workers:
+    def close(self, whole: bool = True) -> dict[str, int]:
+        """Flush and close every sink; how many alerts the quarantined ones did not get.
+
+        Sinks without an alert of a run that is not `whole` are not flushed: that would replace the alerts of an earlier run by none.
+        """
+        for worker in self.workers if whole or self._told else ():
             worker.flush()
         for worker in self.workers:
             worker.close()

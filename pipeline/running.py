@@ -131,11 +131,12 @@ class Run:
 
         Bad input, a signal and a quarantine file that cannot be written end it early, and are in the report instead of raised.
         """
-        report, began = self.report, perf_counter()
+        report, began, whole = self.report, perf_counter(), False
         self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied())
         try:
             with self._watchdog, frozen_heap():
                 yield
+            whole = True
         except (InputError, SinkError) as error:
             report.incomplete = error
             report.bad_rows += isinstance(error, BadRow)
@@ -143,9 +144,10 @@ class Run:
             self.collector.drop()
             self._batches.stopped_by = self._batches.stopped_by or SIGINT
         finally:
-            report.undelivered = self._delivery.close()
+            report.undelivered = self._delivery.close(whole)
             if self._set_aside is not None:
-                self._set_aside.flush()
+                if whole or report.set_aside:
+                    self._set_aside.flush()
                 self._set_aside.close()
         report.stopped_by = int(self._batches.stopped_by)
         report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)

@@ -59,7 +59,7 @@ def run_on_screen(job: Job, screen: Screen) -> Report:
             screen.say("compiling kernels, once; this takes some seconds")
         with screen.progress(run, job.outputs):
             report = run.go(job.outputs)
-    if replaced:
+    if replaced and (report.set_aside or report.exit_code in (0, 1)):
         screen.say(f"the rows that {aside} held of an earlier run are replaced")
     if report.stopped_by != NOBODY_LISTENS:
         screen.summarize(report, aside)
