@@ -65,8 +65,11 @@ class Around:
         return tuple(symbol for feed in self.feeds for symbol in getattr(feed, "guessed", ()))
 
     def facts(self) -> list[tuple[str, str]]:
-        """What a report says of them: what the one feed does, or of which symbols they are by their names."""
-        return facts_of(self.feeds[0]) if len(self.feeds) == 1 else symbol_facts(self.guessed)
+        """What a report says of them, each thing once; the symbols that their names tell in one line."""
+        told = [fact for feed in self.feeds for fact in facts_of(feed)]
+        if len(self.feeds) == 1:
+            return told
+        return symbol_facts(self.guessed) + list(dict.fromkeys(fact for fact in told if fact[0] != "symbol"))
 
 
 @dataclass

@@ -24,7 +24,10 @@ First = Callable[[str], tuple[int, object]]
 
 @dataclass(frozen=True)
 class Shape:
-    """What the columns of a table are: by column of the tape, the names in the table; `first_row` is the number of its first."""
+    """What the columns of a table are: by column of the tape, the names in the table; `first_row` is the number of its first.
+
+    `zoneless` says that its times are timestamps without a zone, and nobody has named one: they are taken as UTC.
+    """
 
     source: str
     places: dict[str, tuple[str, ...]]
@@ -32,6 +35,7 @@ class Shape:
     reading: Reading
     symbol: str | None = None
     first_row: int = 1
+    zoneless: bool = False
 
     @property
     def columns(self) -> frozenset[str]:
@@ -48,6 +52,7 @@ class Shape:
         """The settings under which it is read."""
         found: dict[str, Any] = {"columns": {column: "+".join(names) for column, names in self.places.items()}}
         found |= {"time_unit": self.times.unit} if self.times.are_integers and self.times.day is None else {}
+        found |= {"tz": "UTC"} if self.zoneless else {}
         return found | ({} if self.symbol is None else {"symbol": self.symbol})
 
     @property
@@ -87,7 +92,8 @@ class Shaped:
 
     def facts(self) -> list[tuple[str, str]]:
         """What a report says of it."""
-        return symbol_facts(self.guessed)
+        zone = [("tz", "UTC, since its times name no zone; tz says otherwise")] if self.shape.zoneless else []
+        return symbol_facts(self.guessed) + zone
 
 
 def shape_of(
@@ -113,7 +119,13 @@ def shape_of(
     places = {column: some for column, some in placed.items() if fits(source, column, some, kind_of, column in reading.columns)}
     taken = {name for some in placed.values() for name in some}
     places |= {name: (name,) for name in names if name not in taken and name not in places and is_further(name, names, kind_of[name])}
-    return Shape(source, places, first_time(source, places["time"], kind_of, first, reading, path), reading, symbol)
+    times = first_time(source, places["time"], kind_of, first, reading, path)
+    return Shape(source, places, times, reading, symbol, zoneless=reading.tz is None and is_zoneless(kind_of[places["time"][0]]))
+
+
+def is_zoneless(kind: Any) -> bool:
+    """Whether an Arrow type is that of times by a clock of nobody knows where."""
+    return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None))
 
 
 def hint_of(absent: str, path: Path | None) -> str:

@@ -14,6 +14,7 @@ from recorded_tapes import RECORDED
 from table_files import START, tape_of
 
 from feeds.arrow_files import arrow, parquet
+from feeds.files import file
 from feeds.reading import Reading
 from feeds.table_cells import numbers
 from pipeline.errors import BadRow, InputError, UsageError
@@ -204,3 +205,16 @@ def test_recorded_files_of_another_program():
     assert (len(quotes["time"]), set(quotes["symbol"]), quotes["bid"][0], set(quotes["kind"])) == (451, {"BTC/USDT"}, 39432.99, {1})
     sold = parquet(folder / "btcusdt-trades.parquet", Reading(columns={"side": "buyer_maker"}, sides={"true": -1, "false": 1}))
     assert tape_of(sold)[0]["side"][0] == -1
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.date32(), pa.timestamp("ns", "UTC")], ids=str)
+def test_a_zone_that_is_assumed_is_said_to_be(tmp_path, kind):
+    times = pa.array([date(2013, 10, 8)], pa.date32()).cast(kind)
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        pq.write_table(pa.table({"time": times, "symbol": ["SPY"], "price": [10.0]}), path)
+    assumed = getattr(kind, "tz", None) is None
+    for feed in (file(paths[0]), file(paths)):
+        assert dict(feed.facts()) == ({"tz": "UTC, since its times name no zone; tz says otherwise"} if assumed else {})
+        assert ("tz" in feed.read_as) == assumed
+    assert file(paths, tz="America/New_York").facts() == []
