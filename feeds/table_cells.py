@@ -148,7 +148,9 @@ def kinds(array: Any) -> Cells:
 
 
 def looked_up(array: Any, find: Any, absent: int, reason: str) -> Cells:
-    encoded = plain(array).dictionary_encode()
+    array = plain(array)
+    array = array.cast(pa.float32()) if pa.types.is_float16(array.type) else array  # Arrow has no dictionaries of those
+    encoded = array.dictionary_encode()
     words = encoded.dictionary.to_pylist()
     table = np.array([*(find(word_of(word)) for word in words), absent], np.int8)
     places = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)

@@ -139,7 +139,7 @@ def hint_of(absent: str, path: Path | None) -> str:
 def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, Any], named: bool) -> bool:
     """Whether a column of the tape can be read; InputError where it must be and cannot."""
     kind = kind_of[some[0]]
-    if column == "time" or (column == "symbol" and (is_text(kind) or pa.types.is_null(kind))) or column == "side":
+    if column == "time" or (column == "symbol" and (is_text(kind) or pa.types.is_null(kind))):
         return True
     if column == "symbol":
         raise InputError(f"{source}: column {some[0]} is {kind}; expected text: a symbol is not made of numbers (000001 would be 1)")
@@ -148,7 +148,8 @@ def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, 
     if are_numbers(kind) or is_text(kind) or pa.types.is_null(kind):
         return True
     if named or column in COLUMN_TYPES:
-        raise InputError(f"{source}: column {some[0]} is {kind}; expected numbers for {column}")
+        words = "text or numbers" if column in ("side", "kind") else "numbers"
+        raise InputError(f"{source}: column {some[0]} is {kind}; expected {words} for {column}")
     return False
 
 

@@ -1,5 +1,6 @@
 """Parquet and Arrow: the types that columns may have, and what is said of those that they may not (FAULTS 41)."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -218,3 +219,26 @@ def test_a_zone_that_is_assumed_is_said_to_be(tmp_path, kind):
         assert dict(feed.facts()) == ({"tz": "UTC, since its times name no zone; tz says otherwise"} if assumed else {})
         assert ("tz" in feed.read_as) == assumed
     assert file(paths, tz="America/New_York").facts() == []
+
+
+NESTED = [pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.map_(pa.string(), pa.int8()), pa.binary(), pa.duration("s")]
+
+
+@pytest.mark.parametrize("column", ["side", "kind"])
+@pytest.mark.parametrize("kind", NESTED, ids=str)
+def test_a_side_or_kind_of_nothing_that_can_be_one_is_named(tmp_path, column, kind):
+    table = pa.table({"time": [START], "symbol": ["SPY"], "price": [10.0], "its": pa.nulls(1, kind)})
+    pa.feather.write_feather(table, path := str(tmp_path / "ticks.feather"))
+    with pytest.raises(InputError, match=re.escape(f"{path}: column its is {kind}; expected text or numbers for {column}")):
+        arrow(path, Reading(columns={column: "its"}))
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.int8(), pa.uint64(), pa.string()], ids=str)
+@pytest.mark.parametrize("column", ["side", "kind"])
+def test_a_side_or_kind_may_be_any_number_or_text(tmp_path, column, kind):
+    ones = pa.array([1, 1]).cast(kind) if kind != pa.float16() else pa.array(np.ones(2, np.float16))
+    table = pa.table({"time": [START, START], "symbol": ["SPY"] * 2, "bid": [10.0, 10.0], "ask": [11.0, 11.0], "its": ones})
+    with pa.ipc.new_file(tmp_path / "ticks.arrow", table.schema) as out:
+        out.write_table(table)
+    columns, refused, fault = tape_of(arrow(tmp_path / "ticks.arrow", Reading(columns={column: "its"})))
+    assert (columns[column], refused, fault) == ([1, 1], [], None)
