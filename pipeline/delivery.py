@@ -16,13 +16,13 @@ __all__ = ["Delivery"]
 class Delivery:
     """Hands alerts to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
 
-    `sinks` are objects or URLs; if one cannot be opened, those opened before it are closed again. A sink that writes
+    `sinks` are objects or URLs (one may stand alone); if one cannot be opened, those opened before it are closed again. A sink that writes
     to a file says so by `destination`; `occupied` knows those in use already. Raises UsageError where two share one,
     and for what is no sink.
     """
 
     def __init__(
-        self, sinks: Sequence[Sink | str], on_fault: Callable[[str, BaseException], None],
+        self, sinks: Sequence[Sink | str] | Sink | str, on_fault: Callable[[str, BaseException], None],
         worker: Callable[..., SinkWorker] = SinkWorker, occupied: Destinations | None = None,
     ) -> None:  # fmt: skip
         self.workers: list[SinkWorker] = []
@@ -30,7 +30,7 @@ class Delivery:
         opened: dict[str, Sink] = {}
         destinations = Destinations() if occupied is None else occupied
         with ExitStack() as undo:
-            for sink in sinks:
+            for sink in [sinks] if isinstance(sinks, str | Sink) else sinks:
                 made = open_sink(sink) if isinstance(sink, str) else sink
                 if not isinstance(made, Sink) or isinstance(made, type):
                     raise UsageError(

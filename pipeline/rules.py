@@ -251,6 +251,9 @@ def alert_when(
     >>> [(alert.event, alert.message) for alert in alerts_of(jump, price=[100.0, 102.0, 101.0], seconds=[0, 60, 90])]
     [('raised', 'A +2.0%'), ('cleared', 'A +1.0%')]
     """
+    for what, given in (("condition", condition), ("clear", clear)):
+        if given is not None and not callable(given):
+            raise BuildError(f"alert_when: {what} is {given!r:.60}; expected a function of the rows, such as lambda s: s.price > 10")
     if every and (clear is not None or hold is not None):
         raise ParameterError("every=True alerts on each row; clear= and hold= have no meaning with it")
     if severity not in SEVERITIES:

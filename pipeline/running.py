@@ -20,12 +20,12 @@ from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
 from pipeline.feed import Feed, LiveFeed, facts_of, further_of, reading_further, recorded
 from pipeline.flow import Signal, Tape
-from pipeline.functions import place_of
+from pipeline.functions import nearest_argument, place_of
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
 from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_between_batches
 from pipeline.notes import notes_on
-from pipeline.plugins import load
+from pipeline.plugins import load, plugins
 from pipeline.report import Report
 from pipeline.sinks import Sink
 from pipeline.sinks.files import Destinations, destination_of
@@ -39,9 +39,10 @@ from pipeline.watchdog import Hang, Watchdog
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["OnBad", "Run", "feed_of"]
+__all__ = ["OnBad", "Run", "Sinks", "feed_of"]
 
 OnBad = Literal["fail", "skip"]
+Sinks = Sequence[Sink | str] | Sink | str
 LOG = logging.getLogger("rxtape")
 
 
@@ -94,8 +95,7 @@ class Run:
 
     def _build(self, strategy: object) -> None:
         if not isinstance(strategy, Strategy):
-            hint = f"; make one: {strategy.__name__}()" if isinstance(strategy, type) else ""
-            raise BuildError(f"{strategy!r} is no strategy{hint}")
+            raise BuildError(f"{strategy!r:.80} is no strategy{hint_on(strategy)}")
         name = strategy.name
         if name in self.graph.identities:
             raise BuildError(f"two strategies are named {name!r}; give one another name: {type(strategy).__name__}(name=...)")
@@ -114,9 +114,9 @@ class Run:
             raise
         except (Exception, SystemExit) as error:
             cause = "" if isinstance(error, RxtapeError) else f"{type(error).__name__}: "
-            raise BuildError(f"strategy {name}: {cause}{error}{place_of(error)}") from error
+            raise BuildError(f"strategy {name}: {cause}{error}{nearest_argument(error)}{place_of(error)}") from error
 
-    def go(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
+    def go(self, sinks: Sinks = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
         """Run to the end of the feed, deliver everything, and close the sinks; once."""
         self.feed = reading_further(self.feed, self.graph.claimed)
         with stop_between_batches(self._batches), self.working(sinks, worker), np.errstate(all="ignore"):
@@ -126,7 +126,7 @@ class Run:
         return self.report
 
     @contextmanager
-    def working(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Iterator[None]:
+    def working(self, sinks: Sinks = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Iterator[None]:
         """Sinks are open and the watchdog looks; afterwards everything is delivered and the report complete.
 
         Bad input, a signal and a quarantine file that cannot be written end it early, and are in the report instead of raised.
@@ -273,6 +273,18 @@ class Run:
 
 def ignore(item: object) -> None:
     pass
+
+
+def hint_on(found: object) -> str:
+    """What to write in place of something that is no strategy."""
+    if isinstance(found, type):
+        return f"; make one: {found.__name__}()"
+    if isinstance(found, list | tuple):
+        return "; give them one by one: run(feed, First(), Second())"
+    if isinstance(found, str) and found in {plugin.name for plugin in plugins("strategy")}:
+        kind = load("strategy", found)
+        return f"; make one: from {kind.__module__} import {kind.__name__}, then {kind.__name__}()"
+    return "; a strategy is an object of a class of yours, as in run(feed, MyRule())"
 
 
 def feed_of(source: object) -> Any:
