@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pipeline.absence import absent_column
 from pipeline.arithmetic import Arithmetic
 from pipeline.derivation import Derivation, DerivedStage
-from pipeline.errors import BuildError, UnknownName, UsageError
+from pipeline.errors import BuildError, UsageError
 from pipeline.functions import fingerprint
 from pipeline.graph import Graph, Stream
 from pipeline.operators.columns import Column
@@ -105,12 +106,7 @@ class Tape(Stream[Ticks]):
         return signal
 
     def _without(self, name: str, operator: object) -> UsageError:
-        if name in ("price", "size") and "price" not in self.columns and "bid" in self.columns:
-            return BuildError(
-                f"{operator!r} reads {name!r}, and this tape has quotes only; apply it to a signal instead, "
-                'for example ticks.pipe(mid(), moving_average(10)), or ticks.pipe(mid(), bars("1m"))'
-            )
-        return UnknownName(f"column of the tape for {operator!r}", name, self.columns)
+        return absent_column(name, operator, self.columns, self.further)
 
     def with_other(self, other: "Signal", operator: Operator) -> "Signal":
         """The signal of an operator on the price and another signal."""

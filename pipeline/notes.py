@@ -30,10 +30,10 @@ def symbols_that_never_came(graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def signals_that_were_never_known(graph: Graph) -> Iterator[tuple[str, str]]:
-    told = set[tuple[str, str]]()
+    unknown: dict[str, set[str]] = {}
     for owner, stream, _ in graph.plan:
-        for name in sorted(stream.unknown) if isinstance(stream, AlertStream) and owner not in graph.faults else ():
-            if (str(owner), name) not in told:
-                told.add((str(owner), name))
-                why = "is its window longer than the input, or is what it reads empty?"
-                yield "never known", f"{owner}: {name} had no value in the whole run; {why}"
+        if isinstance(stream, AlertStream) and stream.unknown and owner not in graph.faults:
+            unknown.setdefault(str(owner), set()).update(stream.unknown)
+    for name, signals in unknown.items():
+        said = f"{name}: {', '.join(sorted(signals))} had no value in the whole run"
+        yield "never known", f"{said}; is a window longer than the input, or a column empty?"

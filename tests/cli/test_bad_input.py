@@ -175,3 +175,35 @@ def test_fault_65_what_a_file_says_cannot_command_the_terminal(folder):
         done = rxtape("replay", f"{hurt}.csv", "-s", text, "--tz", hurt, "-o", hurt)
         assert len(problems(done)) == 3
         assert not [char for char in done.output if not (char.isprintable() or char == "\n")]
+
+
+# What is nearly right on the command line: what it says to write works.
+
+
+def test_files_that_are_not_there_are_all_named_at_once(folder):
+    (said,) = problems(rxtape("replay", "a.csv", "ticks.csv", "b.csv", "-s", "mine.py"))
+    assert said == "there are no files a.csv, b.csv"
+
+
+def test_a_tape_without_sizes_says_how_to_name_them_and_that_works(folder):
+    text = Path("ticks.csv").read_text().replace(",size", ",shares")
+    Path("ticks.csv").write_text(text)
+    (said,) = problems(rxtape("replay", "ticks.csv", "-s", "volume_breakout"))
+    assert "needs sizes, and this tape has none: say which column of the file they are, as in --columns size=shares" in said
+    assert rxtape("replay", "ticks.csv", "-s", "volume_breakout", "--columns", "size=shares").exit_code == 0
+
+
+def test_a_strategy_of_trades_on_quotes_names_those_for_quotes_and_they_work(folder):
+    Path("ticks.csv").write_text("time,symbol,bid,ask\n1381219200,SPY,10,11\n")
+    (said,) = problems(rxtape("replay", "ticks.csv", "-s", "volume_breakout"))
+    names = said.rpartition("strategies for quotes are ")[2].split(" and ")
+    assert len(names) == 2
+    for name in names:
+        assert rxtape("replay", "ticks.csv", "-s", name).exit_code == 0
+
+
+def test_values_with_quotes_too_many_or_too_few_say_which(folder):
+    Path("rxtape.toml").write_text('[[strategy]]\nuse = "volume_breakout"\nover = 60\nmove = "0.01"\n')
+    over, move = problems(rxtape("replay", "ticks.csv", "--config", "rxtape.toml"))
+    assert 'a length of time with its unit: "60s"' in over
+    assert "write 0.01 without quotes" in move
