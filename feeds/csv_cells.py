@@ -30,7 +30,7 @@ class Layout:
     """How the columns of a file become columns of the tape: names as in the file, places by tape column, and what cells mean.
 
     `symbol` is that of every row, where no column holds it; `guessed` says that the file's name was all that told it.
-    `header_line` is 0 where there is no header.
+    `other_times` are columns that might be the time too. `header_line` is 0 where there is no header.
     """
 
     source: str
@@ -45,6 +45,7 @@ class Layout:
     zero_is_absent: bool = False
     header_line: int = 1
     guessed: bool = False
+    other_times: tuple[str, ...] = ()
 
     @property
     def mixed(self) -> bool:

@@ -62,6 +62,7 @@ def layout_of(path: Path, reading: Reading) -> Layout:
         str(path), names, places, Times(), reading.symbol_beside(str(path), path, places), delimiter, reading.decimal, reading.price_scale,
         SIDES | {text.lower(): side for text, side in reading.sides.items()}, reading.zero_is_absent, number if has_header else number - 1,
         "symbol" not in places and reading.symbol is None,
+        reading.other_times(names, names[places["time"][0]]) if "time" in places else (),
     )  # fmt: skip
     refuse_no_ticks(path, number, names, layout, reading)
     return FirstRows(path, layout, reading, first_rows(path, layout.header_line)).layout_with_times()

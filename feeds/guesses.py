@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 
-__all__ = ["beginning", "refuse_one_symbol", "symbol_facts", "symbol_in_name"]
+__all__ = ["beginning", "refuse_one_symbol", "symbol_facts", "symbol_in_name", "time_facts"]
 
 CUT = re.compile(r"[.\-_\s]+")
 DIGITS = re.compile(r"\d+")
@@ -52,6 +52,16 @@ def refuse_one_symbol(guessed: Sequence[tuple[Path, str]]) -> None:
 def words_of(path: Path) -> set[str]:
     """What a name says beyond its beginning, numbers, dates and the words that say nothing of a symbol."""
     return {DIGITS.sub("", word).lower() for word in CUT.split(path.name)[1:]} - NO_NAMES - {""}
+
+
+def time_facts(taken: str, others: Sequence[str]) -> list[tuple[str, str]]:
+    """What a report says of a file with several columns of times.
+
+    >>> time_facts("timestamp", ["time"])
+    [('time', 'is that of the column timestamp; --columns time=time takes the other one')]
+    """
+    which = "the other one" if len(others) == 1 else f"another one ({', '.join(others)})"
+    return [("time", f"is that of the column {taken}; --columns time={others[0]} takes {which}")] if others else []
 
 
 def symbol_facts(guessed: Sequence[str]) -> list[tuple[str, str]]:

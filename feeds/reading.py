@@ -118,6 +118,15 @@ class Reading:
                 places[column] = (plain.index(alias),)
         return places
 
+    def other_times(self, names: Sequence[str], place: str) -> tuple[str, ...]:
+        """The columns that might be the time as well as the one that was taken for it, where nobody said which it is.
+
+        >>> Reading().other_times(["time", "timestamp", "price"], "timestamp")
+        ('time',)
+        """
+        plain = {name: name.lower().replace(" ", "_") for name in names}
+        return () if "time" in self.columns else tuple(name for name in names if plain[name] in ALIASES["time"] and name != place)
+
     def refuse_text(self, source: str) -> None:
         """UsageError where something is told that only CSV can be told, which the source is not."""
         wrong = [option for name, option in OF_TEXT.items() if getattr(self, name) != getattr(PLAIN, name)]

@@ -15,7 +15,7 @@ from feeds.csv_cells import FARTHEST_NS, Layout, Reader
 from feeds.csv_fast import Parsed, fast_columns
 from feeds.csv_layout import layout_of
 from feeds.csv_plain import warm_up
-from feeds.guesses import symbol_facts
+from feeds.guesses import symbol_facts, time_facts
 from feeds.reading import Reading
 from feeds.standing import with_standing_sides
 from feeds.text_blocks import BLOCK_BYTES, BOM, line_blocks
@@ -130,7 +130,8 @@ class RecordedCsv:
 
     def facts(self) -> list[tuple[str, str]]:
         """What a report says of it."""
-        return symbol_facts(self.guessed)
+        layout = self.layout
+        return symbol_facts(self.guessed) + time_facts(layout.names[layout.places["time"][0]], layout.other_times)
 
     def rows(self) -> Iterator[RawRows]:
         """The rows of the file a block at a time; the next blocks are read and parsed on other threads meanwhile."""

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from feeds.csv_times import RefusedError, Times
-from feeds.guesses import symbol_facts
+from feeds.guesses import symbol_facts, time_facts
 from feeds.reading import Reading
 from feeds.table_cells import are_numbers, is_text
 from feeds.table_times import times_of
@@ -27,6 +27,7 @@ class Shape:
     """What the columns of a table are: by column of the tape, the names in the table; `first_row` is the number of its first.
 
     `zoneless` says that its times are timestamps without a zone, and nobody has named one: they are taken as UTC.
+    `other_times` are columns that might be the time too.
     """
 
     source: str
@@ -36,6 +37,7 @@ class Shape:
     symbol: str | None = None
     first_row: int = 1
     zoneless: bool = False
+    other_times: tuple[str, ...] = ()
 
     @property
     def columns(self) -> frozenset[str]:
@@ -93,7 +95,7 @@ class Shaped:
     def facts(self) -> list[tuple[str, str]]:
         """What a report says of it."""
         zone = [("tz", "UTC, since its times name no zone; tz says otherwise")] if self.shape.zoneless else []
-        return symbol_facts(self.guessed) + zone
+        return symbol_facts(self.guessed) + zone + time_facts(self.shape.called("time"), self.shape.other_times)
 
 
 def shape_of(
@@ -120,7 +122,8 @@ def shape_of(
     taken = {name for some in placed.values() for name in some}
     places |= {name: (name,) for name in names if name not in taken and name not in places and is_further(name, names, kind_of[name])}
     times = first_time(source, places["time"], kind_of, first, reading, path)
-    return Shape(source, places, times, reading, symbol, zoneless=reading.tz is None and is_zoneless(kind_of[places["time"][0]]))
+    zoneless = reading.tz is None and is_zoneless(kind_of[places["time"][0]])
+    return Shape(source, places, times, reading, symbol, zoneless=zoneless, other_times=reading.other_times(names, places["time"][0]))
 
 
 def is_zoneless(kind: Any) -> bool:

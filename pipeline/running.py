@@ -13,6 +13,7 @@ import numpy as np
 from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
+from pipeline.aside import Aside
 from pipeline.collector import Collector
 from pipeline.combine import Combination
 from pipeline.delivery import Delivery
@@ -29,7 +30,6 @@ from pipeline.plugins import load, plugins
 from pipeline.report import Report
 from pipeline.sinks import Sink
 from pipeline.sinks.files import Destinations, destination_of
-from pipeline.sinks.jsonl import JsonLines
 from pipeline.sinks.worker import SinkWorker
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS, SymbolTable
@@ -86,7 +86,7 @@ class Run:
         for strategy in strategies:
             self._build(strategy)
         self._watchdog = watchdog(self.graph, lambda: self._batches.busy, self._hung)
-        self._set_aside = JsonLines(quarantine) if quarantine is not None else None
+        self._aside = Aside(self.report, quarantine)
         self._delivery = Delivery((), self._sink_faulted)
         self._kept: list[Alert] = []
         self.picture: Path | None = None
@@ -145,10 +145,7 @@ class Run:
             self._batches.stopped_by = self._batches.stopped_by or SIGINT
         finally:
             report.undelivered = self._delivery.close(whole)
-            if self._set_aside is not None:
-                if whole or report.set_aside:
-                    self._set_aside.flush()
-                self._set_aside.close()
+            self._aside.close(whole)
         report.stopped_by = int(self._batches.stopped_by)
         report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
         report.notes = notes_on(self.graph, report)
@@ -160,8 +157,7 @@ class Run:
         for path in getattr(self.feed, "paths", [self.feed.path] if hasattr(self.feed, "path") else []):
             if not found.knows(destination_of(path)):
                 found.occupy(destination_of(path), "the feed")
-        if self._set_aside is not None:
-            found.occupy(self._set_aside.destination, "the quarantine file")
+        found.occupy(self._aside.destination, "the quarantine file")
         if self.picture is not None:
             found.occupy(destination_of(self.picture), "the picture")
         return found
@@ -186,8 +182,11 @@ class Run:
 
     def accept(self, raw: RawRows) -> None:
         """Judge rows of the feed, and deliver the alerts."""
-        for batch in self.ingest.accept(raw):
-            self._judge(batch)
+        try:
+            for batch in self.ingest.accept(raw):
+                self._judge(batch)
+        finally:
+            self._aside.put()
 
     def finish(self) -> None:
         """Judge what still waits for its turn, and tell everyone that the tape has ended."""
@@ -241,19 +240,11 @@ class Run:
 
     def _dropped(self, row: dict[str, Any]) -> None:
         self.report.dropped_rows += 1
-        self._quarantine(row)
+        self._aside.note(row)
 
     def _left_out(self, bad: BadRow) -> None:
         self.report.bad_rows += 1
-        self._quarantine({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
-
-    def _quarantine(self, row: dict[str, Any]) -> None:
-        self.report.keep_aside(row)
-        if self._set_aside is not None:
-            try:
-                self._set_aside.write([row])
-            except OSError as error:
-                raise SinkError(f"{self._set_aside.path} cannot be written: {error.strerror}") from error
+        self._aside.note({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
 
     def _faulted(self, fault: Fault) -> None:
         self.report.quarantined.append(fault)

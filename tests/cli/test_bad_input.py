@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cli_folder import filled, problems, row, rxtape
+from cli_folder import MINUTE, START, filled, problems, row, rxtape
 
 
 @pytest.fixture
@@ -207,3 +207,13 @@ def test_values_with_quotes_too_many_or_too_few_say_which(folder):
     over, move = problems(rxtape("replay", "ticks.csv", "--config", "rxtape.toml"))
     assert 'a length of time with its unit: "60s"' in over
     assert "write 0.01 without quotes" in move
+
+
+def test_rows_are_set_aside_in_the_order_of_their_lines_whoever_refused_them(folder):
+    negative = BAD.replace(str(START + 7 * MINUTE), str(START + 11 * MINUTE))
+    add(row(10, "SPY", 15), row(9, "IBM", 15), negative, row(12, "SPY", "abc"), row(8, "IBM", 15))
+    done = replay("--on-bad", "skip", "--late", "drop", "--quarantine", "odd.jsonl")
+    assert done.exit_code == 0
+    aside = [json.loads(line) for line in Path("odd.jsonl").read_text().splitlines()]
+    assert [each["line"] for each in aside] == [9, 10, 11, 12]
+    assert len({each["reason"] for each in aside}) == 4

@@ -64,3 +64,18 @@ def test_a_symbol_that_is_told_is_no_guess(tmp_path):
     assert "symbol" not in dict(run(file(paths, symbol="SPY"), Above()).facts())
     pq.write_table(pa.table({"time": [START_S], "price": [10.0]}), path := tmp_path / "IBM.parquet")
     assert dict(run(file(path), Above()).facts())["symbol"] == "IBM, from the file's name; --symbol says otherwise"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_of_two_columns_of_times_the_one_that_is_taken_is_told(tmp_path, ending):
+    table = {"time": [START_S], "timestamp": [START_S + 1], "symbol": ["SPY"], "price": [10.0]}
+    path = tmp_path / f"ticks.{ending}"
+    if ending == "csv":
+        path.write_text("\n".join([",".join(table), ",".join(str(column[0]) for column in table.values()), ""]))
+    else:
+        pq.write_table(pa.table(table), path)
+    feed = file(path)
+    assert dict(feed.facts()) == {"time": "is that of the column timestamp; --columns time=time takes the other one"}
+    assert all_rows_of(feed)[0][0]["time"] == (START_S + 1) * 10**9
+    other = file(path, columns={"time": "time"})
+    assert (other.facts(), all_rows_of(other)[0][0]["time"]) == ([], START_S * 10**9)
