@@ -18,14 +18,6 @@ class VolumeBreakout(Strategy):
     multiple: float = 2.0
     baseline: str = "5m"
 
-    def __post_init__(self) -> None:
-        fraction(self, "move")
-        whole(self, 1, "average")
-        require(self, "multiple", self.multiple >= 0, "a number from 0")
-        lengths(self, "over", "baseline")
-        over = length(self, "over")
-        require(self, "baseline", length(self, "baseline") >= over, f"a length of time of at least over = {self.over}")
-
     def alerts(self, ticks: Tape) -> AlertStream:
         """Raised on the breakout, cleared when half of the move is gone."""
         return combine_latest(
@@ -40,3 +32,11 @@ class VolumeBreakout(Strategy):
                 message="{symbol} {change:+.2%} on {volume:,.0f} (usual {usual:,.0f})",
             )
         )
+
+    def __post_init__(self) -> None:
+        fraction(self, "move")
+        whole(self, 1, "average")
+        require(self, "multiple", self.multiple >= 0, "a number from 0")
+        lengths(self, "over", "baseline")
+        over = length(self, "over")
+        require(self, "baseline", length(self, "baseline") >= over, f"a length of time of at least over = {self.over}")
