@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feeds.blocks import one_ahead
+from feeds.packed import STAND
 from feeds.reading import PLAIN, Reading
+from feeds.standing import with_standing_sides
 from feeds.table_rows import Table
 from feeds.table_shape import Shape, Shaped, shape_of
 from pipeline.errors import InputError, UsageError
@@ -119,7 +121,7 @@ class ArrowFeed(Shaped):
             raise InputError(f"{self.name}: the file has no rows")
 
 
-def opened(path: Path, reading: Reading, schema_of: Callable[[Any], Any], pieces: Pieces) -> ArrowFeed:
+def opened(path: Path, reading: Reading, schema_of: Callable[[Any], Any], pieces: Pieces) -> Feed:
     """The feed of a file, after a look at its schema and first times."""
     with source_of(path) as file:
         types = undamaged(path, lambda: [(each.name, each.type) for each in schema_of(file)])
@@ -133,7 +135,7 @@ def opened(path: Path, reading: Reading, schema_of: Callable[[Any], Any], pieces
             row += batch.num_rows
         return 0, None
 
-    return ArrowFeed(path, shape_of(str(path), types, first, reading, path), pieces)
+    return with_standing_sides(ArrowFeed(path, shape_of(str(path), types, first, reading, path), pieces), reading)
 
 
 def first_known(column: Any) -> tuple[int, object]:
@@ -189,7 +191,7 @@ def undamaged(path: Path, read: Callable[[], T]) -> T:
         return read()
     except DAMAGE as error:
         what = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path}: the file is damaged or cannot be read: {what}; the rows before that place stand") from error
+        raise InputError(f"{path}: the file is damaged or cannot be read: {what}; {STAND}") from error
 
 
 def ends_of(path: Path) -> tuple[bytes, bytes]:

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from feeds.guesses import symbol_facts
 from pipeline.errors import BadRow, InputError
-from pipeline.feed import Feed, further_of
+from pipeline.feed import Feed, facts_of, further_of
 from pipeline.ingest import Place, RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
-__all__ = ["Around", "Names", "Piece", "anchored", "cut", "one_ahead", "part", "rearranged"]
+__all__ = ["Around", "Names", "Piece", "anchored", "column_of", "cut", "one_ahead", "part", "rearranged"]
 
 Rows = NDArray[np.intp]
 Piece = tuple[RawRows, int, int]
@@ -57,6 +58,18 @@ class Around:
         """How they are read, as far as they agree."""
         first, *rest = [getattr(feed, "read_as", {}) for feed in self.feeds]
         return {name: value for name, value in first.items() if all(name in other and other[name] == value for other in rest)}
+
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The symbols that are known from names of files alone, one for each file."""
+        return tuple(symbol for feed in self.feeds for symbol in getattr(feed, "guessed", ()))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What a report says of them, each thing once; the symbols that their names tell in one line."""
+        told = [fact for feed in self.feeds for fact in facts_of(feed)]
+        if len(self.feeds) == 1:
+            return told
+        return symbol_facts(self.guessed) + list(dict.fromkeys(fact for fact in told if fact[0] != "symbol"))
 
 
 @dataclass

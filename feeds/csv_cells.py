@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feeds.csv_times import INTEGER, NUMBER, RefusedError, Times, integer
+from feeds.hints import UTF_8, about_number
 from feeds.text_blocks import TOO_LONG, is_too_long
 from pipeline.errors import BadRow
 from pipeline.symbols import is_symbol
@@ -28,7 +29,8 @@ FARTHEST_NS = 10 * 366 * 86_400 * 10**9
 class Layout:
     """How the columns of a file become columns of the tape: names as in the file, places by tape column, and what cells mean.
 
-    `symbol` is that of every row, where no column holds it. `header_line` is 0 where there is no header.
+    `symbol` is that of every row, where no column holds it; `guessed` says that the file's name was all that told it.
+    `other_times` are columns that might be the time too. `header_line` is 0 where there is no header.
     """
 
     source: str
@@ -42,6 +44,8 @@ class Layout:
     sides: dict[str, int] = field(default_factory=lambda: SIDES)
     zero_is_absent: bool = False
     header_line: int = 1
+    guessed: bool = False
+    other_times: tuple[str, ...] = ()
 
     @property
     def mixed(self) -> bool:
@@ -86,7 +90,7 @@ class Reader:
             cells = cells_of(text, delimiter)
         except UnicodeDecodeError as error:
             name = names[min(raw.count(delimiter.encode(), 0, error.start), len(names) - 1)]
-            raise self.bad(line, name, raw[error.start : error.start + 8], "is not UTF-8 text; convert the file") from None
+            raise self.bad(line, name, raw[error.start : error.start + 8], f"is not UTF-8 text; {UTF_8}") from None
         except csv.Error as error:
             place, reason = csv_trouble(text, str(error))
             raise self.bad(line, names[min(text.count(delimiter, 0, place), len(names) - 1)], text, reason) from None
@@ -165,8 +169,8 @@ def number_of(text: str, required: bool, decimal: str) -> float:
         return math.nan
     plain = text if decimal == "." else text.translate({ord(decimal): ".", ord("."): None})
     if not NUMBER.fullmatch(plain) or (decimal != "." and "." in text):
-        commas = "; decimals after a comma need --decimal ," if decimal == "." and NUMBER.fullmatch(text.replace(",", ".", 1)) else ""
-        raise RefusedError(f"is not a number{commas}" if text.isascii() else "is not a number in plain digits")
+        hint = about_number(text, decimal)
+        raise RefusedError(f"is not a number{hint}" if text.isascii() or hint else "is not a number in plain digits")
     value = float(plain)
     if math.isinf(value):
         raise RefusedError("is not finite")

@@ -1,6 +1,7 @@
 """What the user, the header and the first rows of a CSV file say of the rest: which column is which, and how times are written."""
 
 import csv
+import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 from feeds.csv_cells import SIDES, Layout, Reader, cells_of
 from feeds.csv_time_formats import TimeFormat
 from feeds.csv_times import INTEGER, ISO, NUMBER, OUT_OF_RANGE, RefusedError, Times, integer, unit_of
-from feeds.reading import Reading
+from feeds.guesses import beginning
+from feeds.hints import UTF_8, about_date, about_first_line, about_one_cell, about_spelling, about_time_of_day
+from feeds.reading import ALIASES, Reading
 from feeds.text_blocks import TOO_LONG, is_too_long, lines_with_text
 from pipeline.errors import BadRow, InputError, UsageError
 
@@ -17,6 +20,8 @@ __all__ = ["first_line", "layout_of"]
 DELIMITERS = (",", ";", "\t", "|")
 OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
 FIRST_ROWS = 100
+SEPARATOR = re.compile(rb'"?sep=(.)"?', re.IGNORECASE)
+"""A line for spreadsheets, before the header."""
 Line = tuple[int, bytes]
 
 
@@ -26,7 +31,10 @@ def first_line(path: Path) -> Line:
         raise UsageError(f"there is no file {path}")
     if not path.is_file():
         raise UsageError(f"{path} is not a regular file; expected a file of ticks")
-    number, line = next(lines_with_text(path), (0, b""))
+    lines = lines_with_text(path)
+    number, line = next(lines, (0, b""))
+    if SEPARATOR.fullmatch(line):
+        number, line = next(lines, (0, b""))
     if not line:
         raise InputError(f"{path}: the file is empty; expected a header and rows")
     if is_too_long(line):
@@ -46,15 +54,17 @@ def layout_of(path: Path, reading: Reading) -> Layout:
     """
     number, line = first_line(path)
     delimiter = reading.delimiter or delimiter_of(line, reading)
-    first = header_cells(path, line, delimiter)
+    first = header_cells(path, number, line, delimiter)
     has_header = reading.header and not (reading.names and any(NUMBER.fullmatch(cell) for cell in first))
     names = names_of(path, number, first, reading, has_header)
     places = reading.places(str(path), names)
     layout = Layout(
         str(path), names, places, Times(), reading.symbol_beside(str(path), path, places), delimiter, reading.decimal, reading.price_scale,
-        SIDES | {text.lower(): side for text, side in reading.sides.items()}, reading.zero_is_absent, number if has_header else 0,
+        SIDES | {text.lower(): side for text, side in reading.sides.items()}, reading.zero_is_absent, number if has_header else number - 1,
+        "symbol" not in places and reading.symbol is None,
+        reading.other_times(names, names[places["time"][0]]) if "time" in places else (),
     )  # fmt: skip
-    refuse_no_ticks(path, names, layout)
+    refuse_no_ticks(path, number, names, layout, reading)
     return FirstRows(path, layout, reading, first_rows(path, layout.header_line)).layout_with_times()
 
 
@@ -80,11 +90,14 @@ def delimiter_of(line: bytes, reading: Reading) -> str:
     return max(known, key=lambda each: line.count(each.encode()))
 
 
-def header_cells(path: Path, line: bytes, delimiter: str) -> list[str]:
+def header_cells(path: Path, number: int, line: bytes, delimiter: str) -> list[str]:
     try:
         return [cell.strip() for cell in cells_of(line.decode(), delimiter)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: the header cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: the header is not UTF-8 text; {UTF_8}") from None
+    except csv.Error as error:
+        hint = about_first_line(path, number, line.decode(errors="replace").strip())
+        raise InputError(f"{path}: the header cannot be read: {error}{'. ' if hint else ''}{hint}") from None
 
 
 def names_of(path: Path, number: int, first: list[str], reading: Reading, has_header: bool) -> tuple[str, ...]:
@@ -103,18 +116,20 @@ def names_of(path: Path, number: int, first: list[str], reading: Reading, has_he
     return tuple(name.removesuffix("?") for name in names)
 
 
-def refuse_no_ticks(path: Path, names: tuple[str, ...], layout: Layout) -> None:
+def refuse_no_ticks(path: Path, number: int, names: tuple[str, ...], layout: Layout, reading: Reading) -> None:
     """Say which column is missing, and how to name it."""
     missing = [] if "time" in layout.places else ["time"]
     if layout.places.keys().isdisjoint(("price", "bid", "ask")):
         missing.append("price (or bid and ask)")
     if not missing and layout.symbol is None and "symbol" not in layout.places:
-        raise InputError(f"{path}: there is no column symbol, and the file's name tells none; give it, as in --symbol SPY")
+        began = f"begins with {beginning(path)!r}, which is none" if beginning(path) else "tells none"
+        raise InputError(f"{path}: there is no column symbol, and the file's name {began}; give it, as in --symbol SPY")
     if not missing:
         return
-    if any(NUMBER.fullmatch(name) for name in names):
+    hint = about_first_line(path, number, names[0]) or about_one_cell(names, layout.delimiter) or about_spelling(reading.columns, ALIASES)
+    if not hint and any(NUMBER.fullmatch(name) for name in names):
         hint = "If this is the first row of a file without a header, name its columns, as in --no-header --names time,symbol,price,size"
-    else:
+    elif not hint:
         likely = next((name for name in names if name.lower() == "close"), "px")
         hint = f"Say which it is, as in --columns {'time=Date' if missing[0] == 'time' else f'price={likely}'}"
     raise InputError(f"{path}: there is no column {', '.join(missing)}; the columns are {', '.join(names)[:200]}. {hint}")
@@ -152,7 +167,9 @@ class FirstRows:
             if check:
                 times.of(text)
         except RefusedError as error:
-            raise reader.bad(number, "+".join(layout.names[place] for place in places), text, str(error)) from None
+            column = "+".join(layout.names[place] for place in places)
+            said = f"{error}{about_time_of_day(text, column, layout.names)}"
+            raise reader.bad(number, column, text, said) from None
         kept = layout.places
         if "trade_id" in kept and not INTEGER.fullmatch(cells[kept["trade_id"][0]].strip()):
             kept = {name: place for name, place in kept.items() if name != "trade_id"}
@@ -174,5 +191,6 @@ class FirstRows:
             return Times("ns")
         unit = unit_of(integer(text))
         if unit is None:
-            raise RefusedError("is no time between 2000 and 2100 in s, ms, us or ns; other text needs --time-format, such as %Y%m%d%H%M%S")
+            hint = about_date(text) or "; other text needs --time-format, such as %Y%m%d%H%M%S"
+            raise RefusedError(f"is no time between 2000 and 2100 in s, ms, us or ns{hint}")
         return Times(unit)

@@ -27,7 +27,7 @@ SECOND = 10**9
 class TimeFormat:
     """A strptime format: %Y %y %m %d %b %B, %H %I %p %M %S, %f (1 to 9 digits), %z, %F %T %D %R, %%; a blank is any blanks.
 
-    Raises UsageError for another directive, or without a year, a month and a day.
+    Raises UsageError for another directive, without a year, a month and a day, with one of %I and %p alone, and for a Z where %z is meant.
 
     >>> TimeFormat("%Y%m%d %H:%M:%S %f").of("20161230 21:37:57 140000")
     (1483133877140000000, None)
@@ -48,6 +48,8 @@ class TimeFormat:
                 raise UsageError(f"time_format={self.text!r} has no %{wanted[0]}; a time needs its year, month and day")
         if len(set(names)) < len(names):
             raise UsageError(f"time_format={self.text!r} names a part twice")
+        if why := why_wrong(plain, set(names)):
+            raise UsageError(f"time_format={self.text!r}: {why}")
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "pattern", re.compile("".join(map(regex_of, tokens)), re.ASCII))
 
@@ -92,6 +94,19 @@ class TimeFormat:
                 parts[name] = number * 10 ** (9 - widths[name]) if name == "f" else number
                 place += widths[name]
         return moments(parts) if place == rows.shape[1] else None
+
+
+def why_wrong(text: str, names: set[str]) -> str | None:
+    """Why a format of known parts would read other times than are meant; None if it does not."""
+    if "p" in names and "I" not in names:
+        return "%p (AM or PM) goes with the hour of %I; write %I in place of %H"
+    if "I" in names and "p" not in names:
+        return "%I is an hour from 1 to 12, and without %p (AM or PM) nobody knows which half of the day; write %H for 0 to 23"
+    if {"I", "H"} <= names:
+        return "%I and %H are both the hour; write one of them"
+    if "z" not in names and re.search(r"%[SfMH]Z|Z\s*$", text.replace("%%", "")):
+        return "the Z in the format is plain text; write %z, which reads Z as UTC, and offsets such as +02:00"
+    return None
 
 
 def regex_of(token: str) -> str:

@@ -49,8 +49,9 @@ def csv_feed(path: Path, reading: Reading) -> Feed:
     """A file of CSV."""
     from feeds.csv_layout import layout_of
     from feeds.recorded import RecordedCsv
+    from feeds.standing import with_standing_sides
 
-    return RecordedCsv(path, layout_of(path, reading))
+    return with_standing_sides(RecordedCsv(path, layout_of(path, reading)), reading)
 
 
 def looks_like_text(path: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from feeds.csv_times import RefusedError, Times
 from feeds.file_formats import format_of
+from feeds.guesses import refuse_one_symbol
 from feeds.merging import merged
 from feeds.presets import reading_by
 from feeds.reading import OF_TEXT, Reading
@@ -109,12 +110,15 @@ def opened(sources: Sequence[Source], preset: str | None, given: Mapping[str, An
     formats = {source: format_of(source) for source in sources if isinstance(source, Path)}
     for_tables = {name: given[name] for name in given if name not in OF_TEXT} if any(form.is_text for form in formats.values()) else given
     feeds: list[Feed] = []
+    guessed: list[tuple[Path, str]] = []
     for source in sources:
         if isinstance(source, str):
             feeds.append(open_feed(source))
         else:
             form = formats[source]
             feeds.append(form.read(source, reading_by(preset, source, given if form.is_text else for_tables, form.is_text)))
+            guessed += [(source, symbol) for symbol in getattr(feeds[-1], "guessed", ())]
+    refuse_one_symbol(guessed)
     return feeds
 
 

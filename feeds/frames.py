@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from feeds.reading import Reading
+from feeds.standing import with_standing_sides
 from feeds.table_rows import Table
 from feeds.table_shape import Shape, Shaped, shape_of
 from pipeline.errors import InputError
@@ -45,7 +46,7 @@ def from_frame(frame: "pandas.DataFrame", name: str = "frame", **reading: Any) -
     meant, parts = Reading(**reading), parts_of(frame)
     types = [(column, type_of(name, column, series)) for column, series in parts]
     shape = shape_of(name, types, lambda column: first_known(dict(parts)[column]), meant, None)
-    return FrameFeed(dict(parts), len(frame), replace(shape, first_row=0))
+    return with_standing_sides(FrameFeed(dict(parts), len(frame), replace(shape, first_row=0)), meant)
 
 
 def first_known(series: Any) -> tuple[int, object]:

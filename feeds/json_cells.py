@@ -42,7 +42,7 @@ def object_of(raw: bytes, wanted: Collection[str]) -> Object | str:
     except ValueError as error:
         return str(error)
     if not isinstance(found, Object):
-        hint = "; the elements of an array go on lines of their own" if isinstance(found, list) else ""
+        hint = "; the elements of an array go on lines of their own, as jq -c '.[]' puts them" if isinstance(found, list) else ""
         return f"is {name_of(found)}; expected one object a line{hint}"
     twice = sorted(found.twice.intersection(wanted))
     return f"has the key {twice[0]!r} twice" if twice else found

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from feeds.blocks import one_ahead
 from feeds.json_cells import WHOLE, Object, array_of, object_of, reason_of, type_of
 from feeds.reading import PLAIN, Reading
+from feeds.standing import with_standing_sides
 from feeds.table_rows import Bad, Table
 from feeds.table_shape import Shape, Shaped, shape_of
 from feeds.text_blocks import BLOCK_BYTES, is_too_long, line_blocks
@@ -61,7 +62,7 @@ def json_lines(path: str | Path, reading: Reading = PLAIN) -> Feed:
         raise UsageError(f"{found} is not a regular file")
     keys = keys_of(found)
     types = [(key, type_of([value for _, value in values])) for key, values in keys.items()]
-    return JsonFeed(found, shape_of(str(found), types, lambda key: first_known(keys[key]), reading, found))
+    return with_standing_sides(JsonFeed(found, shape_of(str(found), types, lambda key: first_known(keys[key]), reading, found)), reading)
 
 
 def first_known(values: list[tuple[int, Any]]) -> tuple[int, object]:

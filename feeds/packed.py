@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from pipeline.errors import InputError
 
-__all__ = ["BLOCK_BYTES", "pieces"]
+__all__ = ["BLOCK_BYTES", "STAND", "pieces"]
 
 BLOCK_BYTES = 1 << 20
 PACKED_BYTES = 1 << 15
@@ -20,6 +20,7 @@ GZIP_MAGIC, ZSTD_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK"
 GZIP_FORMAT, DEFLATE_FORMAT = 31, -15
 LOCAL_HEADER = struct.Struct("<4s22sHH")
 STAND = "the rows before that place stand"
+"""What messages say of damage, as long as the rows are judged in the order of the file."""
 Read = Callable[[int], object]
 
 
@@ -51,7 +52,7 @@ def plain(file: FileIO, first: bytes, path: Path, read: Read) -> Iterator[bytes]
         seen += len(piece)
         yield piece
     if seen < size:
-        raise InputError(f"{path}: the file became shorter while it was read; the rows before that place stand")
+        raise InputError(f"{path}: the file became shorter while it was read; {STAND}")
 
 
 def sane(unpack: Callable[[Read], Iterator[bytes]], path: Path, read: Read) -> Iterator[bytes]:

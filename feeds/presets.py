@@ -35,9 +35,9 @@ def tardis(path: Path, first: First) -> Fields:
 
 
 def lean_us(path: Path, first: First) -> Fields:
-    """US equity ticks of LEAN: ms since midnight in New York, prices times 10,000; the folder names the symbol, the file the day."""
+    """US equity ticks of LEAN: ms since midnight in New York, prices times 10,000, one side a quote; folders name symbols, files days."""
     names = EQUITY_QUOTES if "quote" in path.name.lower() else trades(path, first)
-    return lean(names, "America/New_York") | {"price_scale": 10_000.0, "zero_is_absent": True}
+    return lean(names, "America/New_York") | {"price_scale": 10_000.0, "zero_is_absent": True, "sides_stand": True}
 
 
 def lean_fxcm(path: Path, first: First) -> Fields:

@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+from feeds.guesses import symbol_in_name
 from pipeline.errors import InputError, UnknownName, UsageError
 
 __all__ = ["ALIASES", "OF_TEXT", "PLAIN", "UNITS", "Reading"]
@@ -42,7 +43,7 @@ class Reading:
     that name none. Where times count from midnight, `day` is the day: "2013-10-07", or "{name}", the date in the file's
     name. Prices are divided by `price_scale`. `symbol` is that of a file without such a column, "{FOLDER}" the name of its
     folder in capitals. `sides` says how the aggressor is written beyond buy and sell: {"any": 0}. With `zero_is_absent` a
-    bid or ask of 0 is a side that is not there.
+    bid or ask of 0 is a side that is not there; with `sides_stand` a quote without one leaves that side as it was.
 
     `delimiter`, `decimal`, `header` and `names` are for text: the delimiter is seen from the first line where none is
     given; `header` is False for a file without one; `names` stand in for a header (a first line with a number in it is
@@ -67,6 +68,7 @@ class Reading:
     day: str | None = None
     sides: Mapping[str, int] = field(default_factory=dict)
     zero_is_absent: bool = False
+    sides_stand: bool = False
 
     def __post_init__(self) -> None:
         if self.delimiter in TAB:
@@ -116,6 +118,15 @@ class Reading:
                 places[column] = (plain.index(alias),)
         return places
 
+    def other_times(self, names: Sequence[str], place: str) -> tuple[str, ...]:
+        """The columns that might be the time as well as the one that was taken for it, where nobody said which it is.
+
+        >>> Reading().other_times(["time", "timestamp", "price"], "timestamp")
+        ('time',)
+        """
+        plain = {name: name.lower().replace(" ", "_") for name in names}
+        return () if "time" in self.columns else tuple(name for name in names if plain[name] in ALIASES["time"] and name != place)
+
     def refuse_text(self, source: str) -> None:
         """UsageError where something is told that only CSV can be told, which the source is not."""
         wrong = [option for name, option in OF_TEXT.items() if getattr(self, name) != getattr(PLAIN, name)]
@@ -131,7 +142,7 @@ class Reading:
         ('BTCUSDT', 'IBM')
         """
         if self.symbol is None:
-            return None if path is None else re.split(r"[.\-_]", path.name)[0] or None
+            return None if path is None else symbol_in_name(path)
         return self.symbol if path is None else self.symbol.replace("{FOLDER}", path.absolute().parent.name.upper())
 
     def symbol_beside(self, source: str, path: Path | None, columns: Container[str]) -> str | None:

@@ -15,7 +15,9 @@ from feeds.csv_cells import FARTHEST_NS, Layout, Reader
 from feeds.csv_fast import Parsed, fast_columns
 from feeds.csv_layout import layout_of
 from feeds.csv_plain import warm_up
+from feeds.guesses import symbol_facts, time_facts
 from feeds.reading import Reading
+from feeds.standing import with_standing_sides
 from feeds.text_blocks import BLOCK_BYTES, BOM, line_blocks
 from pipeline.errors import BadRow, InputError
 from pipeline.feed import Feed
@@ -51,7 +53,8 @@ def csv(path: str | Path, **reading: Any) -> Feed:
     ...     [(rows.names, rows.columns["price"].tolist()) for rows in csv(path).rows()]
     [(('SPY', 'NA'), [167.41, 31.5])]
     """
-    return RecordedCsv(Path(path), layout_of(Path(path), Reading(**reading)))
+    how = Reading(**reading)
+    return with_standing_sides(RecordedCsv(Path(path), layout_of(Path(path), how)), how)
 
 
 def demo() -> Feed:
@@ -117,7 +120,18 @@ class RecordedCsv:
         columns = {column: "+".join(layout.names[place] for place in places) for column, places in layout.places.items()}
         found: dict[str, Any] = {"columns": columns, "delimiter": {"\t": "tab"}.get(layout.delimiter, layout.delimiter)}
         found |= {"time_unit": layout.times.unit} if layout.times.are_integers else {}
+        found |= {"symbol": layout.symbol} if layout.symbol is not None else {}
         return found | ({"others": ", ".join(unread)} if unread else {})
+
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The symbol, if the file's name was all that told it."""
+        return (str(self.layout.symbol),) if self.layout.guessed else ()
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What a report says of it."""
+        layout = self.layout
+        return symbol_facts(self.guessed) + time_facts(layout.names[layout.places["time"][0]], layout.other_times)
 
     def rows(self) -> Iterator[RawRows]:
         """The rows of the file a block at a time; the next blocks are read and parsed on other threads meanwhile."""

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isinf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feeds.blocks import Around, Names, anchored, cut, part, rearranged
+from feeds.packed import STAND
+from pipeline.alerts import format_time
 from pipeline.errors import InputError, ParameterError
 from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
@@ -23,7 +25,10 @@ ENOUGH = 65_536
 
 
 def in_order(feed: Feed) -> Feed:
-    """The rows of a feed sorted by time, equal times as they come; it reads everything first, and holds it in memory."""
+    """The rows of a feed sorted by time, equal times as they come; it reads everything first, and holds it in memory.
+
+    Where the feed ends in damage, `rows` raises InputError and gives none: a row that is missing may come before any other.
+    """
     return Sorted(feed)
 
 
@@ -104,21 +109,41 @@ class Sorted(Around):
         return replace(self, feed=reading_further(self.feed, names))
 
     def rows(self) -> Iterator[RawRows]:
-        """Everything, sorted, in blocks; where the feed fails, what came before."""
-        names, blocks, codes, fault = Names(), list[RawRows](), list[NDArray[np.int32]](), None
+        """Everything, sorted, in blocks; nothing where the feed fails, since the earliest rows may be what is missing."""
+        names, blocks, codes = Names(), list[RawRows](), list[NDArray[np.int32]]()
         try:
             for raw in anchored(self.feed.rows()):
                 blocks.append(raw)
                 codes.append(names.codes(0, raw.names))
         except InputError as error:
-            fault = error
+            if type(error) is not InputError:
+                raise
+            said = str(error).removesuffix(f"; {STAND}")
+            raise InputError(f"{said}; nothing is judged, since rows that are missing may be earlier than those that are sorted") from error
         if blocks:
             time = np.concatenate([raw.columns["time"] for raw in blocks])
             pieces = [(raw, 0, len(raw)) for raw in blocks]
             whole = rearranged(pieces, codes, names.names, self.columns, np.argsort(time, kind="stable"))
             yield from cut(whole, BLOCK_ROWS)
-        if fault is not None:
-            raise fault
+
+
+@dataclass
+class Seen:
+    """The first and the last time of what was read, and whether anything lay inside the span."""
+
+    first: int = YEAR_2100
+    last: int = YEAR_2000
+    inside: bool = False
+
+    def begin(self) -> None:
+        """Nothing was read."""
+        self.first, self.last, self.inside = YEAR_2100, YEAR_2000, False
+
+    def note(self, time: NDArray[np.int64], inside: NDArray[np.bool_]) -> None:
+        """Some rows were read."""
+        if len(time):
+            self.first, self.last = min(self.first, int(time.min())), max(self.last, int(time.max()))
+            self.inside = self.inside or bool(inside.any())
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,7 @@ class Between(Around):
     feed: Feed
     start: int
     until: int
+    seen: Seen = field(default_factory=Seen, compare=False)
 
     @property
     def feeds(self) -> Sequence[Feed]:  # type: ignore[override]
@@ -138,15 +164,28 @@ class Between(Around):
         """The feed with further columns."""
         return replace(self, feed=reading_further(self.feed, names))
 
+    def facts(self) -> list[tuple[str, str]]:
+        """What a report says of the feed, and where the span is beside it."""
+        seen, facts = self.seen, super().facts()
+        if seen.inside or seen.first > seen.last:
+            return facts
+        if seen.last < self.start:
+            return [*facts, ("from", f"{format_time(self.start)} is after the last tick, {format_time(seen.last)}; nothing was left")]
+        if seen.first >= self.until:
+            return [*facts, ("until", f"{format_time(self.until)} is before the first tick, {format_time(seen.first)}; nothing was left")]
+        return [*facts, ("span", f"no tick from {format_time(self.start)} until {format_time(self.until)}")]
+
     def rows(self) -> Iterator[RawRows]:
         """Blocks without the rows outside."""
         names, past = Names(), 0
+        self.seen.begin()
         try:
             for raw in anchored(self.feed.rows()):
                 time = raw.columns["time"]
                 end, past = end_of(time >= self.until, past)
                 inside = (time >= self.start) & (time < self.until)
                 inside[end:] = False
+                self.seen.note(time, inside)
                 if inside.all():
                     yield raw
                 elif inside.any():

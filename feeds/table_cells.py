@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from feeds.csv_cells import NO_SIDE, SIDES
+from feeds.hints import about_number
 from pipeline.symbols import MAX_NAME, is_symbol
 from pipeline.ticks import Kind
 
@@ -96,7 +97,8 @@ def numbers_of_text(array: Any) -> Cells:
     cells = Cells(pc.if_else(good, text, None).cast(pa.float64()).to_numpy(zero_copy_only=False))
     for row in np.flatnonzero(~flags(good.fill_null(True)) | np.isinf(cells.values)).tolist():
         written = str(array[row])
-        none = "is not a number" if written.isascii() else "is not a number in plain digits"
+        hint = about_number(written, ".").replace("; decimals after a comma need --decimal ,", "")
+        none = f"is not a number{hint}" if written.isascii() or hint else "is not a number in plain digits"
         cells.bad[row] = written, "is not finite" if np.isinf(cells.values[row]) else none
     return cells
 
@@ -148,7 +150,9 @@ def kinds(array: Any) -> Cells:
 
 
 def looked_up(array: Any, find: Any, absent: int, reason: str) -> Cells:
-    encoded = plain(array).dictionary_encode()
+    array = plain(array)
+    array = array.cast(pa.float32()) if pa.types.is_float16(array.type) else array  # Arrow has no dictionaries of those
+    encoded = array.dictionary_encode()
     words = encoded.dictionary.to_pylist()
     table = np.array([*(find(word_of(word)) for word in words), absent], np.int8)
     places = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from feeds.csv_times import RefusedError, Times
+from feeds.guesses import symbol_facts, time_facts
 from feeds.reading import Reading
 from feeds.table_cells import are_numbers, is_text
 from feeds.table_times import times_of
@@ -23,7 +24,11 @@ First = Callable[[str], tuple[int, object]]
 
 @dataclass(frozen=True)
 class Shape:
-    """What the columns of a table are: by column of the tape, the names in the table; `first_row` is the number of its first."""
+    """What the columns of a table are: by column of the tape, the names in the table; `first_row` is the number of its first.
+
+    `zoneless` says that its times are timestamps without a zone, and nobody has named one: they are taken as UTC.
+    `other_times` are columns that might be the time too.
+    """
 
     source: str
     places: dict[str, tuple[str, ...]]
@@ -31,6 +36,8 @@ class Shape:
     reading: Reading
     symbol: str | None = None
     first_row: int = 1
+    zoneless: bool = False
+    other_times: tuple[str, ...] = ()
 
     @property
     def columns(self) -> frozenset[str]:
@@ -47,7 +54,13 @@ class Shape:
         """The settings under which it is read."""
         found: dict[str, Any] = {"columns": {column: "+".join(names) for column, names in self.places.items()}}
         found |= {"time_unit": self.times.unit} if self.times.are_integers and self.times.day is None else {}
+        found |= {"tz": "UTC"} if self.zoneless else {}
         return found | ({} if self.symbol is None else {"symbol": self.symbol})
+
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The symbol, if a file's name was all that told it."""
+        return (self.symbol,) if self.symbol is not None and self.reading.symbol is None else ()
 
     def called(self, column: str) -> str:
         """The name that messages give a column of the tape."""
@@ -74,6 +87,16 @@ class Shaped:
         """The settings under which it is read."""
         return self.shape.read_as
 
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The symbol, if a file's name was all that told it."""
+        return self.shape.guessed
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What a report says of it."""
+        zone = [("tz", "UTC, since its times name no zone; tz says otherwise")] if self.shape.zoneless else []
+        return symbol_facts(self.guessed) + zone + time_facts(self.shape.called("time"), self.shape.other_times)
+
 
 def shape_of(
     source: str, types: Sequence[tuple[str, Any]], first: First, reading: Reading, path: Path | None
@@ -98,7 +121,14 @@ def shape_of(
     places = {column: some for column, some in placed.items() if fits(source, column, some, kind_of, column in reading.columns)}
     taken = {name for some in placed.values() for name in some}
     places |= {name: (name,) for name in names if name not in taken and name not in places and is_further(name, names, kind_of[name])}
-    return Shape(source, places, first_time(source, places["time"], kind_of, first, reading, path), reading, symbol)
+    times = first_time(source, places["time"], kind_of, first, reading, path)
+    zoneless = reading.tz is None and is_zoneless(kind_of[places["time"][0]])
+    return Shape(source, places, times, reading, symbol, zoneless=zoneless, other_times=reading.other_times(names, places["time"][0]))
+
+
+def is_zoneless(kind: Any) -> bool:
+    """Whether an Arrow type is that of times by a clock of nobody knows where."""
+    return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None))
 
 
 def hint_of(absent: str, path: Path | None) -> str:
@@ -122,7 +152,8 @@ def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, 
     if are_numbers(kind) or is_text(kind) or pa.types.is_null(kind):
         return True
     if named or column in COLUMN_TYPES:
-        raise InputError(f"{source}: column {some[0]} is {kind}; expected numbers for {column}")
+        words = "text or numbers" if column in ("side", "kind") else "numbers"
+        raise InputError(f"{source}: column {some[0]} is {kind}; expected {words} for {column}")
     return False
 
 

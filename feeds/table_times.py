@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from feeds.csv_time_formats import TimeFormat
 from feeds.csv_times import DAY, INTEGER, NUMBER, RefusedError, Times, integer, iso_time, unit_of, utc_column, utc_of
+from feeds.hints import about_date
 from feeds.reading import UNITS, Reading
 from feeds.table_cells import Cells, is_text, plain
 from pipeline.errors import InputError
@@ -50,7 +51,7 @@ def of_cells(text: str, reading: Reading, day: date | None) -> Times:
     elif INTEGER.fullmatch(text):
         unit = unit_of(integer(text))
         if unit is None:
-            raise RefusedError(f"{NONE} in s, ms, us or ns")
+            raise RefusedError(f"{NONE} in s, ms, us or ns{about_date(text)}")
         how = Times(unit, reading.tz)
     elif NUMBER.fullmatch(text):
         how = Times("ns")

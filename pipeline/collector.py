@@ -8,11 +8,13 @@ from reactivex import Observable
 
 from pipeline.alerts import Alert, AlertIds, Alerts, Order
 from pipeline.errors import BuildError
+from pipeline.flow import Tape
 from pipeline.graph import Graph
 from pipeline.rules import AlertStream
 
 __all__ = ["Collector"]
 
+WHOLE_BATCHES = "; Rx on a tape sees whole batches of rows; for one tick at a time write ticks.pipe(each_tick(), ...)"
 BY_ORDER = attrgetter("order")
 
 
@@ -44,6 +46,8 @@ class Collector:
             receive = HandMade(graph, strategy, part)
         with graph.owned_by(strategy):
             stream.subscribe(receive, lambda error: graph.quarantine(strategy, error))
+        if isinstance(graph.observed, Tape):
+            graph.hints[strategy] = WHOLE_BATCHES
 
     def take(self) -> list[Alert]:
         """The alerts since the last call, in order of time, then of the tape, then of the strategies."""

@@ -23,7 +23,7 @@ from pipeline.kernels import Floats as FloatsOut
 from pipeline.probe import Rows
 from pipeline.stage import Operator, Stateful
 from pipeline.state import State, full, zeros
-from pipeline.ticks import Ticks
+from pipeline.ticks import COLUMN_TYPES, Ticks
 from pipeline.values import Floats, Values
 
 __all__ = ["Combination", "Combined", "combine_latest", "combine_pair", "pair_of", "with_truth"]
@@ -235,6 +235,7 @@ def combine_latest(*unnamed: Signal, on: Tape | None = None, **signals: Signal) 
     if unnamed:
         raise BuildError("combine_latest: give every signal a name, combine_latest(fast=..., slow=...)")
     base = base_tape(on, signals)
+    refuse_columns(base, signals)
     owner = base.graph.owner or next((signal.owner for signal in signals.values() if signal.owner), None)
     return Combination(base, signals, f"{owner or 'shared'}: combine_latest({', '.join(signals)})", owner)
 
@@ -255,6 +256,14 @@ def base_tape(on: Tape | None, signals: Mapping[str, object]) -> Tape:
     if any(tape.graph is not tapes[0].graph for tape in tapes):
         raise BuildError("combine_latest: these signals belong to different runs; take them all from the tape given to alerts(ticks)")
     return tapes[0]
+
+
+def refuse_columns(base: Tape, signals: Mapping[str, Signal]) -> None:
+    """Refuse a signal that would hide a column of the rows, unless it is that column; columns that only a file knows may be hidden."""
+    own = base.columns if base.derived else base.columns & COLUMN_TYPES.keys()
+    for name in sorted(own & signals.keys()):
+        if signals[name].column != name or signals[name].tape is not base:
+            raise BuildError(f"combine_latest: the rows have a column {name!r} of their own; give the signal another name")
 
 
 def pair_of(left: Signal, right: Signal) -> Combination:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from pipeline.errors import ParameterError, UsageError
-from pipeline.settings import BY_KEY, SECTIONS, SETTINGS, Setting
+from pipeline.settings import BY_KEY, SECTIONS, SETTINGS, Setting, nearest_setting
 
 __all__ = ["Config", "ConfigError", "Problem", "Problems", "StrategyChoice", "Value", "concealed", "load_config", "settled"]
 
@@ -294,3 +294,5 @@ def unknown_variables() -> Iterator[Problem]:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else "; rxtape config show lists the settings"
             yield Problem(section, f"{name} in the environment is no setting{hint}")
+        elif name.startswith("RXTAPE_") and name not in known and (meant := nearest_setting(name)):
+            yield Problem(meant.key, f"{name} in the environment is no setting; did you mean {meant.variable}?")

@@ -1,12 +1,13 @@
 """The sinks of a run: opened together, one worker each, cut off alone, flushed and closed at the end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from pipeline.alerts import Alert
 from pipeline.errors import ReaderLeft, UsageError
 from pipeline.plugins import open_sink
 from pipeline.sinks import Sink
+from pipeline.sinks.files import Destinations
 from pipeline.sinks.worker import SinkWorker
 
 __all__ = ["Delivery"]
@@ -15,20 +16,21 @@ __all__ = ["Delivery"]
 class Delivery:
     """Hands alerts to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
 
-    `sinks` are objects or URLs; if one cannot be opened, those opened before it are closed again. A sink that writes
-    to a file says so by `destination`; `occupied` names those in use already. Raises UsageError where two share one,
+    `sinks` are objects or URLs (one may stand alone); if one cannot be opened, those opened before it are closed again. A sink that writes
+    to a file says so by `destination`; `occupied` knows those in use already. Raises UsageError where two share one,
     and for what is no sink.
     """
 
     def __init__(
-        self, sinks: Sequence[Sink | str], on_fault: Callable[[str, BaseException], None],
-        worker: Callable[..., SinkWorker] = SinkWorker, occupied: Mapping[str, str] | None = None,
+        self, sinks: Sequence[Sink | str] | Sink | str, on_fault: Callable[[str, BaseException], None],
+        worker: Callable[..., SinkWorker] = SinkWorker, occupied: Destinations | None = None,
     ) -> None:  # fmt: skip
         self.workers: list[SinkWorker] = []
+        self._told = False
         opened: dict[str, Sink] = {}
-        destinations = dict(occupied or {})
+        destinations = Destinations() if occupied is None else occupied
         with ExitStack() as undo:
-            for sink in sinks:
+            for sink in [sinks] if isinstance(sinks, str | Sink) else sinks:
                 made = open_sink(sink) if isinstance(sink, str) else sink
                 if not isinstance(made, Sink) or isinstance(made, type):
                     raise UsageError(
@@ -37,7 +39,7 @@ class Delivery:
                 if isinstance(sink, str):
                     undo.callback(made.close)
                 name = unlike(sink if isinstance(sink, str) else type(sink).__name__, opened)
-                occupy(destinations, getattr(made, "destination", ""), name)
+                destinations.occupy(getattr(made, "destination", ""), name)
                 opened[name] = made
             undo.pop_all()
         for name, made in opened.items():
@@ -51,24 +53,21 @@ class Delivery:
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         """Queue alerts for every sink."""
+        self._told = True
         for worker in self.workers:
             worker.deliver(alerts)
 
-    def close(self) -> dict[str, int]:
-        """Flush and close every sink; how many alerts the quarantined ones did not get."""
-        for worker in self.workers:
+    def close(self, whole: bool = True) -> dict[str, int]:
+        """Flush and close every sink; how many alerts the quarantined ones did not get.
+
+        Sinks without an alert of a run that is not `whole` are not flushed: that would replace the alerts of an earlier run by none.
+        """
+        for worker in self.workers if whole or self._told else ():
             worker.flush()
         for worker in self.workers:
             worker.close()
         owed = [worker for worker in self.workers if worker.undelivered and not isinstance(worker.fault, ReaderLeft)]
         return {worker.name: worker.undelivered for worker in owed}
-
-
-def occupy(destinations: dict[str, str], destination: str, name: str) -> None:
-    """Note who writes where; nobody else may."""
-    if destination and destination in destinations:
-        raise UsageError(f"{destinations[destination]} and {name} are the same file, {destination}; give each one of its own")
-    destinations[destination] = name
 
 
 def unlike(name: str, taken: dict[str, Sink]) -> str:

@@ -97,11 +97,24 @@ class LateRow(InputError):
     def __init__(self, source: str, line: int, late_ns: int, lateness_ns: int) -> None:
         self.source, self.line, self.late_ns, self.lateness_ns = source, line, late_ns, lateness_ns
         super().__init__(
-            f"{source}:{line} column time: {late_ns / 1e9:.9g} s older than the row before it"
-            + (f", more than the lateness of {lateness_ns / 1e9:g} s allows" if lateness_ns else "")
+            f"{source}:{line} column time: {length_of(late_ns)} older than the row before it"
+            + (f", more than the lateness of {length_of(lateness_ns)} allows" if lateness_ns else "")
             + "; add --sort (read it all, then sort), --lateness 2s (reorder within it), --late clamp (keep it, at a later time) "
-            "or --late drop (set it aside)"
+            "or --late drop (set it aside); from Python file(path, sort=True), or run(..., late=...)"
         )
+
+
+def length_of(length_ns: int) -> str:
+    """A length of time for people.
+
+    >>> length_of(1_500_000_000), length_of(90_061_000_000_000)
+    ('1.5 s', '25 hours (90061 s)')
+    """
+    seconds = length_ns / 1e9
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit} ({seconds:.9g} s)"
+    return f"{seconds:.9g} s"
 
 
 class TooManySymbols(InputError):

@@ -10,7 +10,7 @@ from reactivex import Observable
 from pipeline.ingest import RawRows
 from pipeline.ticks import Ticks
 
-__all__ = ["ConnectionStatus", "Feed", "LiveFeed", "further_of", "reading_further", "recorded"]
+__all__ = ["ConnectionStatus", "Feed", "LiveFeed", "facts_of", "further_of", "reading_further", "recorded"]
 
 F = TypeVar("F")
 
@@ -20,7 +20,8 @@ class Feed(Protocol):
     """Anything with rows to give.
 
     `rows` raises InputError where the input is bad, after it has given the rows before that place. A feed to which every
-    column is a cost may also have `further`, the names of columns it would read, and `also(names)`, the feed that does.
+    column is a cost may also have `further`, the names of columns it would read, and `also(names)`, the feed that does; and
+    `facts()`, what there is to say of it in the report, as names and values.
     """
 
     @property
@@ -121,4 +122,10 @@ def reading_further(feed: F, names: AbstractSet[str]) -> F:
 def further_of(feed: object) -> frozenset[str]:
     """The columns that a feed reads only where somebody asks for them."""
     found: frozenset[str] = getattr(feed, "further", frozenset())
+    return found
+
+
+def facts_of(feed: object) -> list[tuple[str, str]]:
+    """What a feed says of itself for the report, if it does."""
+    found: list[tuple[str, str]] = feed.facts() if hasattr(feed, "facts") else []
     return found

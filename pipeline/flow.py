@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pipeline.absence import absent_column
 from pipeline.arithmetic import Arithmetic
 from pipeline.derivation import Derivation, DerivedStage
-from pipeline.errors import BuildError, UnknownName, UsageError
+from pipeline.errors import BuildError, UsageError
 from pipeline.functions import fingerprint
 from pipeline.graph import Graph, Stream
 from pipeline.operators.columns import Column
@@ -102,17 +103,12 @@ class Tape(Stream[Ticks]):
 
         signal = work(self, self.tape, operator, read, lambda: self.item.lost, unit_of_columns(reads))
         if type(operator) is Column:
-            signal.unfilled = read
+            signal.unfilled, signal.column = read, first if self.tape is self else ""
             signal.finite = trades and not self.derived and first in ("price", "size")
         return signal
 
     def _without(self, name: str, operator: object) -> UsageError:
-        if name in ("price", "size") and "price" not in self.columns and "bid" in self.columns:
-            return BuildError(
-                f"{operator!r} reads {name!r}, and this tape has quotes only; apply it to a signal instead, "
-                'for example ticks.pipe(mid(), moving_average(10)), or ticks.pipe(mid(), bars("1m"))'
-            )
-        return UnknownName(f"column of the tape for {operator!r}", name, self.columns)
+        return absent_column(name, operator, self.columns, self.further)
 
     def with_other(self, other: "Signal", operator: Operator) -> "Signal":
         """The signal of an operator on the price and another signal."""
@@ -129,7 +125,7 @@ class Tape(Stream[Ticks]):
 
     def where(self, condition: Callable[[Any], Any]) -> "Tape":
         """The same rows, of which only those count that meet the condition; see `where`."""
-        for name in check_condition(condition, self.columns | self.further, ()):
+        for name in check_condition(condition, self.columns | self.further, (), named=self.graph.named):
             self.has(name)
         owner = self.owner or self.graph.owner
 
@@ -149,7 +145,7 @@ class Signal(Stream[Values], Arithmetic):
 
     def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False, unit: str = "") -> None:
         super().__init__(tape.graph, name, owner, step)
-        self.tape, self.logical, self.unit = tape, logical, unit
+        self.tape, self.logical, self.unit, self.column = tape, logical, unit, ""
         self.unfilled: Callable[[], Input] | None = None
         self.finite = False  # whether ingest has made sure of every fresh value
         self.filled = False
@@ -206,7 +202,7 @@ class Signal(Stream[Values], Arithmetic):
 
     def where(self, condition: Callable[[Any], Any]) -> "Signal":
         """The same signal, fresh only where the condition holds; it sees `s.value` and the row's own columns."""
-        for name in check_condition(condition, self.tape.columns | self.tape.further, ("value",)):
+        for name in check_condition(condition, self.tape.columns | self.tape.further, ("value",), named=self.graph.named):
             self.tape.has(name)
         self.fill()
 
@@ -262,6 +258,8 @@ def work(
     if known is not None:
         return known  # type: ignore[no-any-return]
     graph = source.graph
+    if isinstance(symbol := getattr(operator, "symbol", None), str):
+        graph.named.add(symbol)
     stage = Stage(operator, graph.capacity)
     name = graph.add_stage(f"{source.name} | {stage.fingerprint}", stage, owner)
     shift = 1 if tape.derived else 0

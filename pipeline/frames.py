@@ -15,6 +15,7 @@ from pipeline.durations import Duration
 from pipeline.errors import BuildError, UnknownName, UsageError
 from pipeline.feed import Feed
 from pipeline.flow import Signal, Tape
+from pipeline.functions import is_uncalled, signature_of
 from pipeline.ingest import Late
 from pipeline.runner import Run
 from pipeline.symbols import SymbolTable
@@ -113,6 +114,8 @@ def applied(name: str, tape: Tape, make: Callable[[Any], Any], expected: Any) ->
     wanted = 'a tape of its own rows, such as bars("1m")' if expected is Tape else "a signal: an operator, or a function of the tape"
     if not callable(make):
         raise BuildError(f"frame: {name} is {make!r:.80}; expected {wanted}")
+    if is_uncalled(make):
+        raise BuildError(f"frame: {name} is {make.__name__} without calling it; call it, as in {name}={signature_of(make)}")
     found = make(tape)
     if not isinstance(found, expected):
         hint = "; name the signals, as in fast=moving_average(10)" if isinstance(found, Signal) else ""

@@ -3,13 +3,17 @@
 import hashlib
 import inspect
 import os
+import re
+import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["fingerprint", "is_uncalled", "place_of", "signature_of"]
+__all__ = ["fingerprint", "is_uncalled", "name_of", "nearest_argument", "place_of", "signature_of"]
 
+PUBLIC = ("pipeline", "pipeline.operators", "pipeline.windows")
 OURS = (Path(__file__).parent, Path(os.__file__).parent)
 
 
@@ -38,6 +42,30 @@ def place_of(error: BaseException) -> str:
             place = f" ({path.name}:{trace.tb_lineno})"
         trace = trace.tb_next
     return place
+
+
+def name_of(function: object) -> str:
+    """The name of a function with a blank before it, for messages; nothing where it has none of its own.
+
+    >>> name_of(len), name_of(lambda s: s.price > 1)
+    (' len', '')
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    return "" if name == "<lambda>" else f" {name}"
+
+
+def nearest_argument(error: BaseException) -> str:
+    """What to write in place of an argument that one of our functions does not have, as "; did you mean clear=?"."""
+    found = re.search(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    if not isinstance(error, TypeError) or found is None or "Did you mean" in str(error):
+        return ""
+    offered = (getattr(sys.modules.get(module), found[1], None) for module in PUBLIC)
+    function = next((each for each in offered if callable(each)), None)
+    if function is None:
+        return ""
+    known = list(inspect.signature(function).parameters)
+    near = get_close_matches(found[2], known, n=1)
+    return f"; did you mean {near[0]}=?" if near else f"; there are {', '.join(known)}"
 
 
 def is_uncalled(function: object) -> bool:

@@ -36,9 +36,11 @@ class Fault:
     owner: str
     error: BaseException
     seq: int
+    hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.owner} raised {type(self.error).__name__} in the rows before {self.seq:,}: {self.error}{place_of(self.error)}"
+        told = f"{self.owner} raised {type(self.error).__name__} in the rows before {self.seq:,}"
+        return f"{told}: {self.error}{place_of(self.error)}{self.hint}"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Graph:
 
     `further` are columns that the feed reads only where somebody asks for them; `claimed` are those that somebody did.
     `gaps` tells whether there was a GAP row: until then nothing looks for marks.
+    `named` are the symbols that conditions and operators name, `hints` what to say of a fault of an owner, `observed` is
+    the stream to which somebody subscribed last.
     """
 
     symbols: SymbolTable
@@ -65,6 +69,9 @@ class Graph:
     working: str | None = None
     further: frozenset[str] = frozenset()
     claimed: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    hints: dict[str, str] = field(default_factory=dict)
+    observed: "Stream[Any] | None" = None
     faults: dict[str, Fault] = field(default_factory=dict)
     stages: dict[str, Stateful] = field(default_factory=dict)
     identities: dict[str, str] = field(default_factory=dict)
@@ -157,7 +164,7 @@ class Graph:
     def quarantine(self, owner: str, error: BaseException) -> None:
         """Cut off everything that belongs to `owner`, and say so at once."""
         if owner not in self.faults:
-            self.faults[owner] = Fault(owner, error, self.next_row)
+            self.faults[owner] = Fault(owner, error, self.next_row, self.hints.get(owner, ""))
             self.on_fault(self.faults[owner])
 
     def snapshot(self) -> GraphSnapshot:
@@ -213,6 +220,7 @@ class Stream(Observable[T], Generic[T]):
     def _attach(self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None) -> Disposable:
         edge = (observer, self.graph.owner or self.graph.working)
         self.observers = (*self.observers, edge)
+        self.graph.observed = self
         return Disposable(lambda: self._detach(edge))
 
     def _detach(self, edge: tuple[abc.ObserverBase[T], str | None]) -> None:

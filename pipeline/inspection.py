@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -75,6 +75,7 @@ def inspect(feed: Feed, head: int = 5) -> Inspection:
     try:
         for raw in feed.rows():
             note_refused(found, raw)
+            raw = without_bad(found, raw)
             if len(raw):
                 newest = note_rows(found, raw, newest)
                 note_numbers(found, raw)
@@ -92,6 +93,20 @@ def note_refused(found: Inspection, raw: RawRows) -> None:
         odd.count += 1
         if len(odd.examples) < EXAMPLES:
             odd.examples.append((bad.source, bad.line, f"column {bad.column}: {bad.value!r} {bad.reason}"))
+
+
+def without_bad(found: Inspection, raw: RawRows) -> RawRows:
+    """The rows that a replay would take; the others are refused, each once, for the first reason there is."""
+    columns, bad = raw.columns | {"kind": kinds_of(raw)}, np.zeros(len(raw), np.bool_)
+    for rows, name, reason in bad_rows(columns):
+        found.odd("refused", np.flatnonzero(rows & ~bad), raw, partial(refusal, columns, name, reason))
+        bad |= rows
+    if not bad.any():
+        return raw
+    found.refused += int(bad.sum())
+    at = np.flatnonzero(~bad)
+    kept = {name: column[at] for name, column in raw.columns.items()}
+    return replace(raw, columns=kept, place_of=lambda row: raw.place(int(at[row])), refused=())
 
 
 def kinds_of(raw: RawRows) -> NDArray[np.int8]:
@@ -123,11 +138,8 @@ def note_rows(found: Inspection, raw: RawRows, newest: int) -> int:
 
 
 def note_numbers(found: Inspection, raw: RawRows) -> None:
-    columns = raw.columns | {"kind": kinds_of(raw)}
-    trade = columns["kind"] == Kind.TRADE
-    for rows, name, reason in bad_rows(columns):
-        found.odd("refused", np.flatnonzero(rows), raw, partial(refusal, columns, name, reason))
-        found.refused += int(rows.sum())
+    columns = raw.columns
+    trade = kinds_of(raw) == Kind.TRADE
     if "size" in columns:
         found.odd("trades of size 0", np.flatnonzero(trade & (columns["size"] == 0)), raw, lambda row: f"{symbol(raw, row)} size 0")
     if "price" in columns:

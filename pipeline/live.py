@@ -156,7 +156,6 @@ class Live:
                         self._writer.close()
         finally:
             self.report.alerts = Alerts(self.recent)
-            self.report.of_feed = run.feed.facts()
             self._alerts.close()
             self._corrected.close()
 

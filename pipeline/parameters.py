@@ -43,7 +43,25 @@ def checked(name: str, value: object, wanted: Any) -> object:
     if isinstance(value, float) and any(plain(kind) is float for kind in kinds):
         allow = f'Annotated[float, "{value:g}"]'.replace("-", "")
         raise ParameterError(f"{name} = {value!r}; expected a finite number (a parameter that may be {value:g} is annotated {allow})")
-    raise ParameterError(f"{name} = {value!r} is {type(value).__name__}; expected {type_name(wanted)}")
+    raise ParameterError(f"{name} = {value!r} is {type(value).__name__}; expected {type_name(wanted)}{quotes(value, kinds)}")
+
+
+def quotes(value: object, kinds: tuple[Any, ...]) -> str:
+    """What to write where a value has quotes and should have none, or the other way round."""
+    bare = [plain(kind) for kind in kinds]
+    if isinstance(value, str):
+        for kind in (kind for kind in bare if kind in (int, float, bool)):
+            try:
+                reader(kind)(value)
+            except (ValueError, KeyError):
+                continue
+            return f"; write {value} without quotes"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if str in bare:
+            return f'; write it in quotes, a length of time with its unit: "{value}s"'
+        if timedelta in bare:
+            return f'; write it with its unit: "{value}s"'
+    return ""
 
 
 def from_text(name: str, text: str, wanted: Any) -> object:

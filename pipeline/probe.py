@@ -5,14 +5,14 @@ the mistake would show itself in the middle of a run. The probe calls the condit
 what is allowed, and notes which of them it uses.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BuildError, UnknownName
-from pipeline.functions import fingerprint
+from pipeline.functions import name_of
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
 
@@ -67,17 +67,28 @@ class SymbolProbe:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __init__(self, named: set[str]) -> None:
+        self._named = named
+
     def isin(self, names: Iterable[str]) -> "Probe":
         """As the column's."""
         if isinstance(names, str):
             self.refuse(f"isin({names!r})")
-        return Probe(f"symbol.isin({list(names)})", True)
+        names = list(names)
+        self._named.update(names)
+        return Probe(f"symbol.isin({names})", True)
 
     def __eq__(self, name: object) -> "Probe":  # type: ignore[override]
-        return Probe(f"symbol == {name!r}", True) if isinstance(name, str) else self.refuse(f"== {name!r}")
+        return self._compared("==", name)
 
     def __ne__(self, name: object) -> "Probe":  # type: ignore[override]
-        return Probe(f"symbol != {name!r}", True) if isinstance(name, str) else self.refuse(f"!= {name!r}")
+        return self._compared("!=", name)
+
+    def _compared(self, sign: str, name: object) -> "Probe":
+        if not isinstance(name, str):
+            self.refuse(f"{sign} {name!r}")
+        self._named.add(name)
+        return Probe(f"symbol {sign} {name!r}", True)
 
     def refuse(self, what: str) -> NoReturn:
         """Say what a symbol can be compared with."""
@@ -96,13 +107,15 @@ class SymbolProbe:
 
 
 class ProbeRows:
-    """Stands in for `Rows` during the probe; notes the names that are used."""
+    """Stands in for `Rows` during the probe; notes the names that are used, and the symbols."""
 
     _names: Mapping[str, bool]
     _used: set[str]
+    _named: set[str]
 
     def __init__(self, names: Mapping[str, bool]) -> None:
         object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_named", set[str]())
         object.__setattr__(self, "_used", set[str]())
 
     __setattr__ = Rows.__setattr__
@@ -113,7 +126,7 @@ class ProbeRows:
         if name not in self._names:
             raise UnknownName("signal or column", name, self._names)
         self._used.add(name)
-        return SymbolProbe() if name == "symbol" else Probe(name, self._names[name])
+        return SymbolProbe(self._named) if name == "symbol" else Probe(name, self._names[name])
 
 
 class Probe:
@@ -134,8 +147,8 @@ class Probe:
         logical = ufunc.nout == 1 and np.dtype(bool).char in {types[-1] for types in ufunc.types if types.startswith("d")}
         bitwise = ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
         if bitwise and not all(logic(value) for value in inputs):
-            raise BuildError(f"& | ~ join comparisons, but one side of {join(inputs)} is none; {USE_SIGNS}")
-        return Probe(f"{ufunc.__name__}({join(inputs)})", bool(logical or bitwise))
+            raise BuildError(f"& | ~ join comparisons, but one side of {written(ufunc, inputs)} is none; {USE_SIGNS}")
+        return Probe(written(ufunc, inputs), bool(logical or bitwise))
 
     def __array_function__(self, function: Callable[..., Any], types: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Probe":
         if function not in ELEMENTWISE:
@@ -190,6 +203,15 @@ def join(inputs: Iterable[object]) -> str:
     return ", ".join(value.text if isinstance(value, Probe) else repr(value) for value in inputs)
 
 
+def written(ufunc: np.ufunc, inputs: Sequence[object]) -> str:
+    """An operation as the user wrote it."""
+    parts = [f"({part})" if " " in (part := join([value])) else part for value in inputs]
+    sign = SIGNS.get(ufunc)
+    if sign is None:
+        return f"{'abs' if ufunc is np.absolute else ufunc.__name__}({join(inputs)})"
+    return f" {sign} ".join(parts) if len(parts) > 1 else f"{sign}{parts[0]}"
+
+
 def operation(ufunc: np.ufunc, swapped: bool = False) -> Callable[..., Probe]:
     def apply(self: Probe, *others: object) -> Probe:
         return self.__array_ufunc__(ufunc, "__call__", *((*others, self) if swapped else (self, *others)))
@@ -205,6 +227,11 @@ OTHER: dict[str, np.ufunc] = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
     "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
 }  # fmt: skip
+SIGNS: dict[np.ufunc, str] = {
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.floor_divide: "//", np.remainder: "%", np.power: "**",
+    np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "^", np.less: "<", np.less_equal: "<=", np.greater: ">",
+    np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=", np.negative: "-", np.positive: "+", np.invert: "~",
+}  # fmt: skip
 for sign, ufunc in BINARY.items():
     setattr(Probe, f"__{sign}__", operation(ufunc))
     setattr(Probe, f"__r{sign}__", operation(ufunc, swapped=True))
@@ -213,16 +240,19 @@ for sign, ufunc in OTHER.items():
 
 
 def check_condition(
-    condition: Callable[[Any], Any], columns: Iterable[str], names: Iterable[str], logical: Iterable[str] = ()
-) -> frozenset[str]:
-    """Call a condition once without values; BuildError says what it must not do. Returns the names it uses."""
+    condition: Callable[[Any], Any], columns: Iterable[str], names: Iterable[str], logical: Iterable[str] = (),
+    named: set[str] | None = None,
+) -> frozenset[str]:  # fmt: skip
+    """Call a condition once without values; BuildError says what it must not do. Returns the names it uses; adds symbols to `named`."""
     known = dict.fromkeys(columns, False) | dict.fromkeys(names, False) | dict.fromkeys(logical, True)
     rows = ProbeRows(known)
     try:
         result = condition(rows)
     except BuildError as error:
-        raise BuildError(f"in the condition {fingerprint(condition)}: {error}") from None
+        raise BuildError(f"in the condition{name_of(condition)}: {error}") from None
     if not isinstance(result, Probe) or not result.logical:
         found = f"the number {result.text}" if isinstance(result, Probe) else repr(result)
-        raise BuildError(f"the condition {fingerprint(condition)} gives {found}; expected a comparison of columns, such as s.price > 10")
+        raise BuildError(f"the condition{name_of(condition)} gives {found}; expected a comparison of columns, such as s.price > 10")
+    if named is not None:
+        named |= rows._named
     return frozenset(rows._used)

@@ -66,7 +66,8 @@ class Report:
     strategies and sinks that were cut off, `undelivered` counts what those sinks did not get. `incomplete` is the error
     that ended the input early: what was judged before it stands. `stopped_by` is the number of the signal that stopped the
     run (13: the reader of a pipe has left), or 0. `again` builds the same run once more, without its sinks. `of_feed` is
-    what a live feed says of itself, `corrected` the newest 1,000 trades it took back after they had raised alerts.
+    what the feed says of itself, `corrected` the newest 1,000 trades a live feed took back after they had raised alerts, `notes`
+    what else may not be as it was meant.
     """
 
     ticks: int = 0
@@ -86,6 +87,7 @@ class Report:
     stopped_by: int = 0
     of_feed: list[tuple[str, str]] = field(default_factory=list)
     corrected: deque[Corrected] = field(default_factory=lambda: deque(maxlen=1000))
+    notes: list[tuple[str, str]] = field(default_factory=list)
     again: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -131,7 +133,7 @@ class Report:
             rows.append(("late rows", f"{self.late_rows:,}" + (f", {self.dropped_rows:,} of them dropped" if self.dropped_rows else "")))
         if self.bad_rows:
             rows.append(("bad rows", f"{self.bad_rows:,}"))
-        return rows + self.of_feed + self.troubles()
+        return rows + self.of_feed + self.notes + self.troubles()
 
     def troubles(self) -> list[tuple[str, str]]:
         """What went wrong, as name and value."""

@@ -97,6 +97,7 @@ class AlertStream(Stream[list[Alert]]):
         for column in used | told:
             source.tape.has(column)
         self.used = sorted(used - {"time", "seq", "symbol", "kind", "side"})
+        self.unknown = set(self.used)  # what has had no value yet, of any symbol
         self.tells_time = "time" in told
         self.watched = [name for name in source.signals if name in used | told]
         self.sees_rows = not source.tape.derived or bool((used | told) - set(source.signals) - NEVER_IN_DOUBT)
@@ -116,8 +117,8 @@ class AlertStream(Stream[list[Alert]]):
     def _check(self) -> frozenset[str]:
         tape = self.source.tape
         columns, names = tape.columns | tape.further, set(self.source.signals) - self.logical
-        used = check_condition(self.condition, columns, names, self.logical)
-        return used | check_condition(self.clear, columns, names, self.logical) if self.clear else used
+        used = check_condition(self.condition, columns, names, self.logical, self.graph.named)
+        return used | check_condition(self.clear, columns, names, self.logical, self.graph.named) if self.clear else used
 
     def _in_message(self) -> set[str]:
         tape = self.source.tape
@@ -136,6 +137,8 @@ class AlertStream(Stream[list[Alert]]):
         rows, values = combined.rows, combined.values
         count = len(rows)
         stage.next_row += count
+        if self.unknown:
+            self.unknown = {name for name in self.unknown if np.isnan(self._column(combined, name)).all()}
         seen = with_truth(values, self.logical)
         met = evaluate(self.condition, Rows(rows, seen), count) if count else NOTHING
         if self.every:
@@ -280,6 +283,9 @@ def alert_when(
     >>> [(alert.event, alert.message) for alert in alerts_of(jump, price=[100.0, 102.0, 101.0], seconds=[0, 60, 90])]
     [('raised', 'A +2.0%'), ('cleared', 'A +1.0%')]
     """
+    for what, given in (("condition", condition), ("clear", clear)):
+        if given is not None and not callable(given):
+            raise BuildError(f"alert_when: {what} is {given!r:.60}; expected a function of the rows, such as lambda s: s.price > 10")
     if every and (clear is not None or hold is not None):
         raise ParameterError("every=True alerts on each row; clear= and hold= have no meaning with it")
     if severity not in SEVERITIES:

@@ -1,6 +1,5 @@
 """`run`: a feed that ends, strategies and sinks become a report."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING
@@ -11,8 +10,7 @@ from pipeline.feed import Feed, LiveFeed
 from pipeline.ingest import Late
 from pipeline.interruption import NOBODY_LISTENS
 from pipeline.report import Report
-from pipeline.running import OnBad, Run
-from pipeline.sinks import Sink
+from pipeline.running import OnBad, Run, Sinks
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS
 from pipeline.ticks import Ticks
@@ -26,7 +24,7 @@ __all__ = ["Run", "run"]
 def run(
     feed: "Feed | Ticks | pandas.DataFrame",
     *strategies: Strategy,
-    sinks: Sequence[Sink | str] = (),
+    sinks: Sinks = (),
     late: Late = "fail",
     lateness: Duration = "0s",
     on_bad: OnBad = "fail",

@@ -13,22 +13,23 @@ import numpy as np
 from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
+from pipeline.aside import Aside
 from pipeline.collector import Collector
 from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
-from pipeline.feed import Feed, LiveFeed, further_of, reading_further, recorded
+from pipeline.feed import Feed, LiveFeed, facts_of, further_of, reading_further, recorded
 from pipeline.flow import Signal, Tape
-from pipeline.functions import place_of
+from pipeline.functions import nearest_argument, place_of
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
 from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_between_batches
-from pipeline.plugins import load
+from pipeline.notes import notes_on
+from pipeline.plugins import load, plugins
 from pipeline.report import Report
 from pipeline.sinks import Sink
-from pipeline.sinks.files import destination_of
-from pipeline.sinks.jsonl import JsonLines
+from pipeline.sinks.files import Destinations, destination_of
 from pipeline.sinks.worker import SinkWorker
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS, SymbolTable
@@ -38,14 +39,18 @@ from pipeline.watchdog import Hang, Watchdog
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["OnBad", "Run", "feed_of"]
+__all__ = ["OnBad", "Run", "Sinks", "feed_of"]
 
 OnBad = Literal["fail", "skip"]
+Sinks = Sequence[Sink | str] | Sink | str
 LOG = logging.getLogger("rxtape")
 
 
 class Run:
-    """A run that has been built and waits to `go`; `graph.next_row` tells how far it is."""
+    """A run that has been built and waits to `go`; `graph.next_row` tells how far it is.
+
+    `picture` is a file that will be written after it, so that nothing else may be.
+    """
 
     def __init__(
         self,
@@ -81,16 +86,16 @@ class Run:
         for strategy in strategies:
             self._build(strategy)
         self._watchdog = watchdog(self.graph, lambda: self._batches.busy, self._hung)
-        self._set_aside = JsonLines(quarantine) if quarantine is not None else None
+        self._aside = Aside(self.report, quarantine)
         self._delivery = Delivery((), self._sink_faulted)
         self._kept: list[Alert] = []
+        self.picture: Path | None = None
         self.on_batch: Callable[[Ticks], None] = ignore
         self.on_alerts: Callable[[list[Alert]], None] = ignore
 
     def _build(self, strategy: object) -> None:
         if not isinstance(strategy, Strategy):
-            hint = f"; make one: {strategy.__name__}()" if isinstance(strategy, type) else ""
-            raise BuildError(f"{strategy!r} is no strategy{hint}")
+            raise BuildError(f"{strategy!r:.80} is no strategy{hint_on(strategy)}")
         name = strategy.name
         if name in self.graph.identities:
             raise BuildError(f"two strategies are named {name!r}; give one another name: {type(strategy).__name__}(name=...)")
@@ -109,9 +114,9 @@ class Run:
             raise
         except (Exception, SystemExit) as error:
             cause = "" if isinstance(error, RxtapeError) else f"{type(error).__name__}: "
-            raise BuildError(f"strategy {name}: {cause}{error}{place_of(error)}") from error
+            raise BuildError(f"strategy {name}: {cause}{error}{nearest_argument(error)}{place_of(error)}") from error
 
-    def go(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
+    def go(self, sinks: Sinks = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
         """Run to the end of the feed, deliver everything, and close the sinks; once."""
         self.feed = reading_further(self.feed, self.graph.claimed)
         with stop_between_batches(self._batches), self.working(sinks, worker), np.errstate(all="ignore"):
@@ -121,16 +126,17 @@ class Run:
         return self.report
 
     @contextmanager
-    def working(self, sinks: Sequence[Sink | str] = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Iterator[None]:
+    def working(self, sinks: Sinks = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Iterator[None]:
         """Sinks are open and the watchdog looks; afterwards everything is delivered and the report complete.
 
         Bad input, a signal and a quarantine file that cannot be written end it early, and are in the report instead of raised.
         """
-        report, began = self.report, perf_counter()
+        report, began, whole = self.report, perf_counter(), False
         self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied())
         try:
             with self._watchdog, frozen_heap():
                 yield
+            whole = True
         except (InputError, SinkError) as error:
             report.incomplete = error
             report.bad_rows += isinstance(error, BadRow)
@@ -138,23 +144,23 @@ class Run:
             self.collector.drop()
             self._batches.stopped_by = self._batches.stopped_by or SIGINT
         finally:
-            report.undelivered = self._delivery.close()
-            if self._set_aside is not None:
-                self._set_aside.flush()
-                self._set_aside.close()
+            report.undelivered = self._delivery.close(whole)
+            self._aside.close(whole)
         report.stopped_by = int(self._batches.stopped_by)
-        report.seconds = perf_counter() - began
+        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
+        report.notes = notes_on(self.graph, report)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
-    def _occupied(self) -> dict[str, str]:
-        """Files that no sink may write to: the feed's, and that of the rows set aside."""
-        paths = getattr(self.feed, "paths", [self.feed.path] if hasattr(self.feed, "path") else [])
-        found = {destination_of(path): "the feed" for path in paths}
-        if self._set_aside is None:
-            return found
-        if self._set_aside.destination in found:
-            raise UsageError(f"the quarantine file {self._set_aside.path} is the feed's own; name another")
-        return found | {self._set_aside.destination: "the quarantine file"}
+    def _occupied(self) -> Destinations:
+        """Files that no sink may write to: the feed's, that of the rows set aside, and the picture's."""
+        found = Destinations()
+        for path in getattr(self.feed, "paths", [self.feed.path] if hasattr(self.feed, "path") else []):
+            if not found.knows(destination_of(path)):
+                found.occupy(destination_of(path), "the feed")
+        found.occupy(self._aside.destination, "the quarantine file")
+        if self.picture is not None:
+            found.occupy(destination_of(self.picture), "the picture")
+        return found
 
     def _check_all(self) -> None:
         """Read the whole feed as the run will, and judge nothing."""
@@ -176,8 +182,11 @@ class Run:
 
     def accept(self, raw: RawRows) -> None:
         """Judge rows of the feed, and deliver the alerts."""
-        for batch in self.ingest.accept(raw):
-            self._judge(batch)
+        try:
+            for batch in self.ingest.accept(raw):
+                self._judge(batch)
+        finally:
+            self._aside.put()
 
     def finish(self) -> None:
         """Judge what still waits for its turn, and tell everyone that the tape has ended."""
@@ -231,20 +240,16 @@ class Run:
 
     def _dropped(self, row: dict[str, Any]) -> None:
         self.report.dropped_rows += 1
-        self.put_aside(row)
+        self._aside.note(row)
+
+    def put_aside(self, row: dict[str, Any]) -> None:
+        """Keep something that never became a row: `source`, `line`, `reason`, and what it was."""
+        self._aside.note(row)
+        self._aside.put()
 
     def _left_out(self, bad: BadRow) -> None:
         self.report.bad_rows += 1
-        self.put_aside({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
-
-    def put_aside(self, row: dict[str, Any]) -> None:
-        """Keep something that is left out: the first of them in the report, all in the quarantine file if there is one."""
-        self.report.keep_aside(row)
-        if self._set_aside is not None:
-            try:
-                self._set_aside.write([row])
-            except OSError as error:
-                raise SinkError(f"{self._set_aside.path} cannot be written: {error.strerror}") from error
+        self._aside.note({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
 
     def _faulted(self, fault: Fault) -> None:
         self.report.quarantined.append(fault)
@@ -264,6 +269,18 @@ class Run:
 
 def ignore(item: object) -> None:
     pass
+
+
+def hint_on(found: object) -> str:
+    """What to write in place of something that is no strategy."""
+    if isinstance(found, type):
+        return f"; make one: {found.__name__}()"
+    if isinstance(found, list | tuple):
+        return "; give them one by one: run(feed, First(), Second())"
+    if isinstance(found, str) and found in {plugin.name for plugin in plugins("strategy")}:
+        kind = load("strategy", found)
+        return f"; make one: from {kind.__module__} import {kind.__name__}, then {kind.__name__}()"
+    return "; a strategy is an object of a class of yours, as in run(feed, MyRule())"
 
 
 def feed_of(source: object) -> Any:

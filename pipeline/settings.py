@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -12,7 +12,7 @@ from pipeline.durations import nanoseconds
 from pipeline.errors import ParameterError
 from pipeline.symbols import MAX_SYMBOLS
 
-__all__ = ["BY_KEY", "SECTIONS", "SETTINGS", "Setting"]
+__all__ = ["BY_KEY", "SECTIONS", "SETTINGS", "Setting", "nearest_setting"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Setting:
 
         Raises ParameterError, which names the setting as it was `called`.
         """
-        called = called or self.key
+        called, value = called or self.key, as_written(value)
         try:
             found = KINDS[self.kind](value)
         except ParameterError as error:
@@ -58,6 +58,10 @@ class Setting:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ParameterError(f"{called} = {value!r}: expected one of {', '.join(self.choices)}{hint}")
         return found
+
+
+def as_written(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
 
 
 def text(value: Any) -> str:
@@ -209,3 +213,11 @@ SETTINGS = (
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 SECTIONS = tuple(dict.fromkeys(setting.key.partition(".")[0] for setting in SETTINGS))
+
+
+def nearest_setting(variable: str) -> Setting | None:
+    """The setting that a variable without a section may mean: RXTAPE_TZ is nearly RXTAPE_FEED_TZ."""
+    name = variable.removeprefix("RXTAPE_").lower()
+    by_name = {setting.name: setting for setting in reversed(SETTINGS)} | {setting.key.replace(".", "_"): setting for setting in SETTINGS}
+    near = get_close_matches(name, by_name, n=1, cutoff=0.8)
+    return by_name[near[0]] if near else None

@@ -53,7 +53,9 @@ class Strategy:
             raise BuildError(f"{cls.__name__}: {error}; a default is a value that cannot change: a tuple, not a list or dict") from error
         made = cls.__init__
 
-        def start(self: Any, **parameters: Any) -> None:
+        def start(self: Any, *unnamed: Any, **parameters: Any) -> None:
+            if unnamed:
+                raise ParameterError(cls._named(unnamed))
             made(self, **cls._completed(parameters))
 
         cls.__init__ = start  # type: ignore[method-assign]
@@ -74,6 +76,14 @@ class Strategy:
                 )
         made = {name: checked(f"{cls.__name__}.{name}", values[name], wanted) for name, wanted in types.items()}
         return made | {"name": made["name"] or snake_case(cls.__name__)}
+
+    @classmethod
+    def _named(cls, unnamed: tuple[object, ...]) -> str:
+        """What to say of parameters without their names."""
+        kind, names = cls.__name__, [name for name in cls.parameters() if name != "name"]
+        example = ", ".join(f"{name}={value!r:.40}" for name, value in zip(names, unnamed, strict=False))
+        given = ", ".join(f"{value!r:.40}" for value in unnamed)
+        return f"{kind}({given}): parameters are given by name, {kind}({example})" if example else f"{kind}({given}): it has no parameters"
 
     @classmethod
     def parameters(cls) -> dict[str, Any]:

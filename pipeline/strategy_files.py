@@ -66,8 +66,10 @@ def is_strategy(value: Any) -> bool:
 
 
 def class_of(there: Mapping[str, type[Strategy]], wanted: str, place: str) -> type[Strategy]:
-    if wanted not in there and (wanted or not there):
-        raise UnknownName(f"strategy in {place}", wanted or "any", there)
+    if not wanted and not there:
+        raise UsageError(f"{place} has no strategy: a class of it derives from Strategy, as in what rxtape strategies new NAME writes")
+    if wanted and wanted not in there:
+        raise UnknownName(f"strategy in {place}", wanted, there)
     if not wanted and len(there) > 1:
         raise UsageError(f"{place} has several strategies; choose one: {', '.join(f'{place}:{key}' for key in there)}")
     return there[wanted] if wanted else next(iter(there.values()))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BuildError
-from pipeline.functions import fingerprint
+from pipeline.functions import name_of
 from pipeline.gaps import either
 from pipeline.probe import Rows
 from pipeline.ticks import Ticks
@@ -81,5 +81,5 @@ def evaluate(condition: Callable[[Any], Any], rows: Rows, count: int) -> Flags:
     met = condition(rows)
     if not isinstance(met, np.ndarray) or met.dtype is not BOOL or met.shape != (count,):
         found = f"{met.dtype} of shape {met.shape}" if isinstance(met, np.ndarray) else repr(met)
-        raise BuildError(f"the condition {fingerprint(condition)} returned {found} for {count} rows; expected one boolean a row")
+        raise BuildError(f"the condition{name_of(condition)} returned {found} for {count} rows; expected one boolean a row")
     return met

@@ -4,7 +4,7 @@ from pipeline.durations import format_duration, nanoseconds
 from pipeline.errors import ParameterError
 from pipeline.strategy import Strategy
 
-__all__ = ["above", "length", "lengths", "require", "whole"]
+__all__ = ["above", "fraction", "length", "lengths", "require", "whole"]
 
 
 def require(strategy: Strategy, name: str, holds: bool, expected: str) -> None:
@@ -17,6 +17,12 @@ def above(strategy: Strategy, least: float, *names: str) -> None:
     """Numbers above `least`."""
     for name in names:
         require(strategy, name, getattr(strategy, name) > least, f"a number above {least:g}")
+
+
+def fraction(strategy: Strategy, *names: str) -> None:
+    """Moves of a price, as parts of it."""
+    for name in names:
+        require(strategy, name, getattr(strategy, name) >= 0, "a fraction from 0, such as 0.01")
 
 
 def whole(strategy: Strategy, least: int, *names: str) -> None:

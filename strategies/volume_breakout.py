@@ -4,6 +4,7 @@ from pipeline import Strategy, alert_when, combine_latest
 from pipeline.flow import Tape
 from pipeline.operators import moving_average, price_change, volume, volume_baseline
 from pipeline.rules import AlertStream
+from strategies.limits import fraction, length, lengths, require, whole
 
 __all__ = ["VolumeBreakout"]
 
@@ -31,3 +32,11 @@ class VolumeBreakout(Strategy):
                 message="{symbol} {change:+.2%} on {volume:,.0f} (usual {usual:,.0f})",
             )
         )
+
+    def __post_init__(self) -> None:
+        fraction(self, "move")
+        whole(self, 1, "average")
+        require(self, "multiple", self.multiple >= 0, "a number from 0")
+        lengths(self, "over", "baseline")
+        over = length(self, "over")
+        require(self, "baseline", length(self, "baseline") >= over, f"a length of time of at least over = {self.over}")

@@ -4,6 +4,7 @@ from pipeline import Strategy, alert_when, combine_latest
 from pipeline.flow import Tape
 from pipeline.operators import column, moving_average
 from pipeline.rules import AlertStream
+from strategies.limits import fraction, lengths, require, whole
 
 __all__ = ["VolumeSpike"]
 
@@ -15,6 +16,12 @@ class VolumeSpike(Strategy):
     average: int = 10
     multiple: float = 2.0
     over: str = "5m"
+
+    def __post_init__(self) -> None:
+        fraction(self, "move")
+        whole(self, 1, "average")
+        require(self, "multiple", self.multiple >= 0, "a number from 0")
+        lengths(self, "over")
 
     def alerts(self, ticks: Tape) -> AlertStream:
         """One alert a trade; nothing is cleared."""

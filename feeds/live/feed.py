@@ -123,7 +123,7 @@ class LiveTicks:
         def refused(connection: str, frame: str | bytes, reason: str) -> None:
             self._refused = self._refused or reason
             text = frame if isinstance(frame, str) else frame[:SHOWN].decode(errors="replace")
-            tell({"source": connection, "reason": reason, "frame": text[:SHOWN]})
+            tell({"source": connection, "line": self.ingress.counts.refused, "reason": reason, "frame": text[:SHOWN]})
 
         self.ingress.on_refused = refused
 

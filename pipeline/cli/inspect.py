@@ -17,7 +17,7 @@ from pipeline.cli.tidy import tidy
 from pipeline.config import Value
 from pipeline.durations import SECOND
 from pipeline.errors import InputError, UsageError
-from pipeline.feed import Feed
+from pipeline.feed import Feed, facts_of
 from pipeline.inspection import Inspection
 from pipeline.inspection import inspect as look
 from pipeline.plugins import load
@@ -49,10 +49,11 @@ def inspect(ctx: click.Context, /, files: tuple[str, ...], write: Path | None, j
     feed = feed_of(values, "inspect ticks.csv")
     found = look(feed)
     read: Mapping[str, Any] = getattr(feed, "read_as", {})
+    said = dict(read) | dict(facts_of(feed))
     if json:
         click.echo(msgspec.json.encode(as_object(found, read)).decode())
     else:
-        for line in (*facts(found, read), *oddities(found), *head(found), *commands(feed, values, found)):
+        for line in (*facts(found, said), *oddities(found), *head(found), *commands(feed, values, found)):
             click.echo(tidy(line))
     if write is not None:
         write_settings(write, values, read, suited(feed))

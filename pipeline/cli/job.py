@@ -14,9 +14,9 @@ from pipeline.config import Config, Problems, Value
 from pipeline.errors import InputError, ParameterError, UnknownName, UsageError
 from pipeline.feed import Feed
 from pipeline.plot import check_picture
-from pipeline.plugins import load, plugins
+from pipeline.plugins import load, names_feed, plugins
 from pipeline.runner import Run
-from pipeline.sinks.files import destination_of
+from pipeline.sinks.files import Destinations, destination_of
 from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -89,7 +89,15 @@ def try_to_build(choice: Choice, strategy: Strategy, feed: Feed | None, problems
     except UsageError as error:
         if feed is not None or isinstance(error.__cause__, ParameterError):
             with problems.noted(choice.place_of(error)):
-                raise
+                if not (hint := hint_for_quotes(choice, feed)):
+                    raise
+                raise UsageError(f"{error}{hint}") from error
+
+
+def hint_for_quotes(choice: Choice, feed: Feed | None) -> str:
+    """Which of our strategies read quotes, where one of them that reads trades was chosen for a feed without."""
+    quotes_only = feed is not None and "bid" in feed.columns and "price" not in feed.columns
+    return "; strategies for quotes are spread_widening and stale_quote" if quotes_only and not choice.written.endswith(".py") else ""
 
 
 def feed_of(values: Mapping[str, Value], example: str) -> Feed:
@@ -97,15 +105,17 @@ def feed_of(values: Mapping[str, Value], example: str) -> Feed:
     files = values["feed.files"].value
     if not files:
         raise UsageError(f"no file named; write rxtape {example}")
+    if len(missing := [name for name in files if not Path(name).exists() and not names_feed(name) and not set("*?[") & set(name)]) > 1:
+        raise UsageError(f"there are no files {', '.join(missing)}")
     for name in {plugin.name for plugin in plugins("strategy")} & set(files):
         if not Path(name).exists():
             raise UsageError(f"{name} is a strategy, and no file; write --strategy {name}")
     feed: Feed = load("feed", "file")(files, **feed_arguments(values))
-    known = set[str]()
+    known = Destinations()
     for path in getattr(feed, "paths", ()):
-        if destination_of(path) in known:
+        if known.knows(destination_of(path)):
             raise UsageError(f"{path} is named twice, and each of its ticks would count twice; name it once")
-        known.add(destination_of(path))
+        known.occupy(destination_of(path), str(path))
     return feed
 
 

@@ -54,11 +54,12 @@ def run_on_screen(job: Job, screen: Screen) -> Report:
         replaced = aside is not None and holds_rows(aside)
         told = {**job.options, "quarantine": aside}
         run = Run(job.feed, *job.strategies, keep_alerts=False, on_fault=screen.say, on_hang=screen.say, **told)
+        run.picture = job.plot
         if not any(Path(cache_folder()).rglob("*.nbi")):
             screen.say("compiling kernels, once; this takes some seconds")
         with screen.progress(run, job.outputs):
             report = run.go(job.outputs)
-    if replaced:
+    if replaced and (report.set_aside or report.exit_code in (0, 1)):
         screen.say(f"the rows that {aside} held of an earlier run are replaced")
     if report.stopped_by != NOBODY_LISTENS:
         screen.summarize(report, aside)

@@ -131,5 +131,6 @@ def summary_object(report: Report) -> dict[str, Any]:
         "quarantined": [{"owner": fault.owner, "seq": fault.seq, "error": str(fault)} for fault in report.quarantined],
         "undelivered": report.undelivered, "hangs": [str(hang) for hang in report.hangs],
         "incomplete": None if report.incomplete is None else str(report.incomplete), "interrupted": report.interrupted,
+        "notes": [f"{name}: {value}" for name, value in report.of_feed + report.notes],
         "exit_code": report.exit_code,
     }  # fmt: skip

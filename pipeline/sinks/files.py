@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import ReaderLeft, SinkError, UsageError
 
-__all__ = ["STANDARD_OUTPUT", "AppendedFile", "destination_of", "named_file", "open_file", "refusal", "sync_folder"]
+__all__ = ["STANDARD_OUTPUT", "AppendedFile", "Destinations", "destination_of", "named_file", "open_file", "refusal", "sync_folder"]
 
 STANDARD_OUTPUT = "standard output"
 NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -50,6 +50,41 @@ def refusal(path: str | Path, error: OSError) -> str:
 def destination_of(path: str | Path) -> str:
     """What two sinks must not share: where the path really leads."""
     return STANDARD_OUTPUT if os.fspath(path) == "-" else os.path.realpath(path)
+
+
+class Destinations:
+    """Which files are in use, and for what; a file with several names (links, hard links) is one.
+
+    >>> known = Destinations()
+    >>> known.occupy("/tmp/a.csv", "the feed")
+    >>> known.occupy("/tmp/a.csv", "jsonl:a.csv")
+    Traceback (most recent call last):
+    pipeline.errors.UsageError: the feed and jsonl:a.csv are the same file, /tmp/a.csv; give each one of its own
+    """
+
+    def __init__(self) -> None:
+        self._users: dict[object, str] = {}
+
+    def occupy(self, destination: str, name: str) -> None:
+        """Note who uses a file; UsageError where somebody does already. An empty destination is no file."""
+        marks = marks_of(destination) if destination else []
+        for mark in marks:
+            if mark in self._users:
+                raise UsageError(f"{self._users[mark]} and {name} are the same file, {destination}; give each one of its own")
+        self._users.update(dict.fromkeys(marks, name))
+
+    def knows(self, destination: str) -> bool:
+        """Whether a file is in use."""
+        return any(mark in self._users for mark in marks_of(destination))
+
+
+def marks_of(destination: str) -> list[object]:
+    """By what a file is known: where its path leads, and, once it is there, its number on its disk, which all its names share."""
+    try:
+        there = os.stat(destination)
+    except (OSError, ValueError):
+        return [destination]
+    return [destination, (there.st_dev, there.st_ino)]
 
 
 def sync_folder(path: str | Path) -> None:

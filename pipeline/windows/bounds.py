@@ -46,7 +46,8 @@ def bounds_of(bounds: int | Duration) -> Window:
         return Window(rows=bounds)
     rows = str(bounds).removesuffix(".0")
     if isinstance(bounds, float | str) and rows.isdecimal():
-        raise ParameterError(f'{bounds!r} is no window; write {rows} for the last {rows} rows, or "{rows}s" for {rows} seconds')
+        number = f"the number {rows}" if isinstance(bounds, str) else rows
+        raise ParameterError(f'{bounds!r} is no window; write "{rows}s" for {rows} seconds, or {number} for the last {rows} rows')
     return Window(width_ns=width_of(bounds))
 
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cli_folder import filled, problems, row, rxtape
+from cli_folder import MINUTE, START, filled, problems, row, rxtape
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_quarantine_that_cannot_be(folder):
     assert problems(replay("--quarantine", "odd.jsonl")) == [
         "--quarantine is for rows that are set aside: write --on-bad skip or --late drop beside it"
     ]
-    assert "is the feed's own; name another" in problems(replay("--on-bad", "skip", "--quarantine", "./ticks.csv"))[0]
+    assert "the feed and the quarantine file are the same file" in problems(replay("--on-bad", "skip", "--quarantine", "./ticks.csv"))[0]
     assert "are the same file" in problems(replay("-o", "jsonl:ticks.csv"))[0]
     assert Path("ticks.csv").read_bytes() == before
 
@@ -175,3 +175,45 @@ def test_fault_65_what_a_file_says_cannot_command_the_terminal(folder):
         done = rxtape("replay", f"{hurt}.csv", "-s", text, "--tz", hurt, "-o", hurt)
         assert len(problems(done)) == 3
         assert not [char for char in done.output if not (char.isprintable() or char == "\n")]
+
+
+# What is nearly right on the command line: what it says to write works.
+
+
+def test_files_that_are_not_there_are_all_named_at_once(folder):
+    (said,) = problems(rxtape("replay", "a.csv", "ticks.csv", "b.csv", "-s", "mine.py"))
+    assert said == "there are no files a.csv, b.csv"
+
+
+def test_a_tape_without_sizes_says_how_to_name_them_and_that_works(folder):
+    text = Path("ticks.csv").read_text().replace(",size", ",shares")
+    Path("ticks.csv").write_text(text)
+    (said,) = problems(rxtape("replay", "ticks.csv", "-s", "volume_breakout"))
+    assert "needs sizes, and this tape has none: say which column of the file they are, as in --columns size=shares" in said
+    assert rxtape("replay", "ticks.csv", "-s", "volume_breakout", "--columns", "size=shares").exit_code == 0
+
+
+def test_a_strategy_of_trades_on_quotes_names_those_for_quotes_and_they_work(folder):
+    Path("ticks.csv").write_text("time,symbol,bid,ask\n1381219200,SPY,10,11\n")
+    (said,) = problems(rxtape("replay", "ticks.csv", "-s", "volume_breakout"))
+    names = said.rpartition("strategies for quotes are ")[2].split(" and ")
+    assert len(names) == 2
+    for name in names:
+        assert rxtape("replay", "ticks.csv", "-s", name).exit_code == 0
+
+
+def test_values_with_quotes_too_many_or_too_few_say_which(folder):
+    Path("rxtape.toml").write_text('[[strategy]]\nuse = "volume_breakout"\nover = 60\nmove = "0.01"\n')
+    over, move = problems(rxtape("replay", "ticks.csv", "--config", "rxtape.toml"))
+    assert 'a length of time with its unit: "60s"' in over
+    assert "write 0.01 without quotes" in move
+
+
+def test_rows_are_set_aside_in_the_order_of_their_lines_whoever_refused_them(folder):
+    negative = BAD.replace(str(START + 7 * MINUTE), str(START + 11 * MINUTE))
+    add(row(10, "SPY", 15), row(9, "IBM", 15), negative, row(12, "SPY", "abc"), row(8, "IBM", 15))
+    done = replay("--on-bad", "skip", "--late", "drop", "--quarantine", "odd.jsonl")
+    assert done.exit_code == 0
+    aside = [json.loads(line) for line in Path("odd.jsonl").read_text().splitlines()]
+    assert [each["line"] for each in aside] == [9, 10, 11, 12]
+    assert len({each["reason"] for each in aside}) == 4

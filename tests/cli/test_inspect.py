@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from cli_folder import filled, problems, row, rxtape
+from cli_folder import START, filled, problems, row, rxtape
 from recorded_tapes import RECORDED
 
 from pipeline.cli import inspect as command
@@ -156,3 +156,11 @@ def test_files_of_three_venues_are_told_and_replayed(path, folder):
 def test_the_suggested_strategies_exist():
     for name in command.BEGIN_WITH:
         assert isinstance(load("strategy", name)(), Strategy)
+
+
+def test_a_symbol_from_the_name_of_the_file_is_said_to_be_one(folder):
+    Path("AAPL.csv").write_text(f"time,price\n{START},10\n")
+    lines = rxtape("inspect", "AAPL.csv", "--write", "aapl.toml").stdout.splitlines()
+    assert "symbol       AAPL, from the file's name; --symbol says otherwise" in lines
+    assert 'symbol = "AAPL"' in Path("aapl.toml").read_text().splitlines()
+    assert "symbol       SPY" in rxtape("inspect", "AAPL.csv", "--symbol", "SPY").stdout.splitlines()

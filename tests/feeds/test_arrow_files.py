@@ -1,5 +1,6 @@
 """Parquet and Arrow: the types that columns may have, and what is said of those that they may not (FAULTS 41)."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from recorded_tapes import RECORDED
 from table_files import START, tape_of
 
 from feeds.arrow_files import arrow, parquet
+from feeds.files import file
 from feeds.reading import Reading
 from feeds.table_cells import numbers
 from pipeline.errors import BadRow, InputError, UsageError
@@ -231,3 +233,39 @@ def test_recorded_files_of_another_program():
     assert (len(quotes["time"]), set(quotes["symbol"]), quotes["bid"][0], set(quotes["kind"])) == (451, {"BTC/USDT"}, 39432.99, {1})
     sold = parquet(folder / "btcusdt-trades.parquet", Reading(columns={"side": "buyer_maker"}, sides={"true": -1, "false": 1}))
     assert tape_of(sold)[0]["side"][0] == -1
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.date32(), pa.timestamp("ns", "UTC")], ids=str)
+def test_a_zone_that_is_assumed_is_said_to_be(tmp_path, kind):
+    times = pa.array([date(2013, 10, 8)], pa.date32()).cast(kind)
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        pq.write_table(pa.table({"time": times, "symbol": ["SPY"], "price": [10.0]}), path)
+    assumed = getattr(kind, "tz", None) is None
+    for feed in (file(paths[0]), file(paths)):
+        assert dict(feed.facts()) == ({"tz": "UTC, since its times name no zone; tz says otherwise"} if assumed else {})
+        assert ("tz" in feed.read_as) == assumed
+    assert file(paths, tz="America/New_York").facts() == []
+
+
+NESTED = [pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.map_(pa.string(), pa.int8()), pa.binary(), pa.duration("s")]
+
+
+@pytest.mark.parametrize("column", ["side", "kind"])
+@pytest.mark.parametrize("kind", NESTED, ids=str)
+def test_a_side_or_kind_of_nothing_that_can_be_one_is_named(tmp_path, column, kind):
+    table = pa.table({"time": [START], "symbol": ["SPY"], "price": [10.0], "its": pa.nulls(1, kind)})
+    pa.feather.write_feather(table, path := str(tmp_path / "ticks.feather"))
+    with pytest.raises(InputError, match=re.escape(f"{path}: column its is {kind}; expected text or numbers for {column}")):
+        arrow(path, Reading(columns={column: "its"}))
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.int8(), pa.uint64(), pa.string()], ids=str)
+@pytest.mark.parametrize("column", ["side", "kind"])
+def test_a_side_or_kind_may_be_any_number_or_text(tmp_path, column, kind):
+    ones = pa.array([1, 1]).cast(kind) if kind != pa.float16() else pa.array(np.ones(2, np.float16))
+    table = pa.table({"time": [START, START], "symbol": ["SPY"] * 2, "bid": [10.0, 10.0], "ask": [11.0, 11.0], "its": ones})
+    with pa.ipc.new_file(tmp_path / "ticks.arrow", table.schema) as out:
+        out.write_table(table)
+    columns, refused, fault = tape_of(arrow(tmp_path / "ticks.arrow", Reading(columns={column: "its"})))
+    assert (columns[column], refused, fault) == ([1, 1], [], None)

@@ -50,7 +50,7 @@ def test_times_count_from_the_midnight_of_a_day(tmp_path, ending):
     rows = {"time": [34_200_000, 34_200_250], "price": [10.0, 11.0]}
     found = all_rows_of(file(written(tmp_path, ending, rows), day="2013-10-07", tz="America/New_York"))[0]
     assert [row["time"] for row in found] == [1_381_152_600 * SECOND, 1_381_152_600 * SECOND + SECOND // 4]
-    named = file(written(tmp_path, ending, rows, name="20131007"), day="{name}", tz="America/New_York")
+    named = file(written(tmp_path, ending, rows, name="20131007"), symbol="SPY", day="{name}", tz="America/New_York")
     assert [row["time"] for row in all_rows_of(named)[0]] == [row["time"] for row in found]
 
 

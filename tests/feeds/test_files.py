@@ -162,11 +162,12 @@ def test_preset_lean_us_gives_the_recorded_tape():
     assert set(rows[-1].names) == {"SPY", "IBM"}
 
 
-def test_preset_lean_us_quotes_have_one_side():
+def test_preset_lean_us_quotes_leave_the_other_side_as_it_was():
     first = next(file(shared("ticks/lean/equity/usa/tick/bac/20131011_quote.zip"), preset="lean-us").rows())
     bid, ask = first.columns["bid"], first.columns["ask"]
-    assert (np.isnan(bid) ^ np.isnan(ask)).all()
-    assert np.nanmin(bid) > 10.0
+    assert np.isnan(ask).tolist()[:2] == [True, False]
+    assert bid.tolist()[:4] == [14.12, 14.12, 14.2, 14.2]
+    assert not (np.isnan(bid[1:]) | np.isnan(ask[1:])).any()
 
 
 def test_preset_lean_fxcm_gives_the_recorded_tape():

@@ -182,3 +182,18 @@ def test_what_is_no_speed(text):
 def test_alerts_of_two_halves_are_those_of_the_tape(place):
     tape = ticks_of()
     assert run(merged([Cut(tape[:place], 7), Cut(tape[place:], 3)]), Above()).alerts == run(tape, Above()).alerts
+
+
+@given(FILE)
+def test_of_a_feed_that_ends_in_damage_nothing_is_put_in_order(table):
+    (part,) = files([table], ordered=False)
+
+    class Damaged(File):
+        def rows(self):
+            yield from super().rows()
+            raise InputError("the file is truncated; the rows before that place stand")
+
+    damaged = Damaged(part.name, part.table)
+    report = run(in_order(damaged), Above())
+    assert (report.ticks, report.alerts_by) == (0, {})
+    assert str(report.incomplete).startswith("the file is truncated; nothing is judged, ")

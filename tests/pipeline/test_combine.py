@@ -12,7 +12,7 @@ from pipeline.checks import LAWS, Observed, observe, open_tape, tape_of, values_
 from pipeline.combine import combine_latest
 from pipeline.errors import BuildError
 from pipeline.flow import where
-from pipeline.operators import age, ema, last, mid, moving_average, price_change, spread, tick_count, volume
+from pipeline.operators import age, column, ema, last, mid, moving_average, price_change, spread, tick_count, volume
 from pipeline.ticks import Kind, Ticks
 from pipeline.windows import bars, clock
 
@@ -141,7 +141,7 @@ def test_a_trade_at_the_end_of_a_bar_knows_the_bar():
 
 
 def test_a_bar_does_not_know_the_trade_at_its_end():
-    both = lambda t: combine_latest(price=t.pipe(last()), on=t.pipe(bars("10s"))).apply(lambda s: s.price)  # noqa: E731
+    both = lambda t: combine_latest(trade=t.pipe(last()), on=t.pipe(bars("10s"))).apply(lambda s: s.trade)  # noqa: E731
     assert values_of(both, price=[1.0, 2.0], seconds=[5, 10]) == [1.0]
 
 
@@ -279,3 +279,31 @@ def test_a_tape_in_place_of_a_signal_is_refused():
 def test_a_function_that_gives_no_value_a_row_is_refused(function):
     with pytest.raises(BuildError, match="must give one value a row"):
         values_of(lambda t: combine_latest(p=t.pipe(last())).apply(function), price=[1.0, 2.0])
+
+
+# A signal never hides a column of the rows under its name.
+
+
+def named(tape, name, signal):
+    return combine_latest(**{name: signal(tape)})
+
+
+@pytest.mark.parametrize("name", ["price", "size"])
+def test_the_name_of_a_column_is_for_that_column_alone(name):
+    tape = open_tape(price=[1.0], size=[1.0])[0]
+    assert named(tape, name, lambda t: t.pipe(column(name))).signals.keys() == {name}
+    others = [lambda t: t.pipe(ema(2)), lambda t: t.pipe(where(lambda s: s.size > 1), column(name)), lambda t: t.pipe(column(name)) * 2]
+    for other in others:
+        with pytest.raises(BuildError, match=f"the rows have a column '{name}' of their own; give the signal another name"):
+            named(tape, name, other)
+    with pytest.raises(BuildError, match="of their own"):
+        combine_latest(**{name: tape.pipe(bars("1s"), column(name)), "on": tape})
+    with pytest.raises(BuildError, match="of their own"):
+        named(tape.pipe(bars("1s")), "high", lambda t: t.pipe(column("low")))
+
+
+def test_the_name_of_a_column_that_is_not_there_is_free():
+    quotes = open_tape(bid=[1.0], ask=[2.0])[0]
+    assert named(quotes, "price", lambda t: t.pipe(mid())).signals.keys() == {"price"}
+    own = open_tape(price=[1.0], average=[5.0])[0]
+    assert named(own, "average", lambda t: t.pipe(moving_average(2))).signals.keys() == {"average"}

@@ -173,6 +173,20 @@ def test_a_variable_that_looks_like_a_setting_and_is_none_is_a_problem(monkeypat
     ]
 
 
+@pytest.mark.parametrize(("name", "meant"), [("RXTAPE_TZ", "FEED_TZ"), ("RXTAPE_ON_BAD", "RUN_ON_BAD"), ("RXTAPE_FED_TZ", "FEED_TZ")])
+def test_a_variable_without_its_section_says_what_it_may_mean(monkeypatch, name, meant):
+    monkeypatch.setenv(name, "UTC")
+    (problem,) = settled(Config(), {}).problems
+    assert problem.text == f"{name} in the environment is no setting; did you mean RXTAPE_{meant}?"
+
+
+def test_a_date_of_toml_is_a_day_and_no_time(tmp_path):
+    config = loaded(tmp_path, "[feed]\nday = 2013-10-07\nfrom = 2013-10-07\n")
+    assert config.values["feed.day"].value == "2013-10-07"
+    (problem,) = config.problems
+    assert "feed.from = '2013-10-07': expected a time with a zone, such as 2013-10-07T00:00:00Z" in problem.text
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -1,13 +1,14 @@
 """A look at a feed: what is odd is found at its place, whatever the blocks, and nothing is odd about a plain tape."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import SECOND, START, Cut, ticks_of
 
-from pipeline import Ticks
+from pipeline import Ticks, run
 from pipeline.errors import BadRow, InputError
 from pipeline.feed import recorded
 from pipeline.ingest import RawRows
@@ -43,6 +44,7 @@ def told(found: Inspection) -> dict[str, tuple[int, list[tuple[int, str]]]]:
     return {odd.what: (odd.count, [(line, what) for _, line, what in odd.examples]) for odd in found.oddities.values()}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, len(TICKS) - 1)))
 def test_what_is_odd_is_found_at_its_line_in_whatever_blocks_the_rows_come(cuts):
     found = inspect(InBlocks(TICKS, cuts))
@@ -83,3 +85,21 @@ def test_damage_ends_the_look_and_what_was_seen_stands():
     found = inspect(Cut(ticks_of(), 10, error=InputError("the file is cut")))
     assert str(found.damage) == "the file is cut"
     assert found.rows > 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([1.0, np.inf, np.nan]), st.sampled_from([1.0, -1.0, np.nan, -np.inf])), min_size=1, max_size=9))
+def test_each_row_is_taken_or_refused_once_as_in_a_replay(cells):
+    ticks = ticks_of(len(cells), symbols="A")
+    columns = {"price": [price for price, _ in cells], "size": [size for _, size in cells]}
+
+    class Bad(InBlocks):
+        def rows(self):
+            for raw in recorded(ticks).rows():
+                yield replace(raw, columns=raw.columns | {name: np.array(column) for name, column in columns.items()})
+
+    found, report = inspect(Bad(ticks, [])), run(Bad(ticks, []), on_bad="skip")
+    assert (found.rows, found.refused) == (report.ticks, report.bad_rows)
+    assert found.rows + found.refused == len(cells)
+    assert sum(found.kinds.values()) == sum(found.symbols.values()) == found.rows
+    assert sum(odd.count for odd in found.oddities.values() if odd.what == "refused") == found.refused

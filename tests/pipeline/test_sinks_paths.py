@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from alert_files import READERS
-from runs import Above, ticks_of
+from runs import Above, Cut, ticks_of
 
 from pipeline import Alert, run
-from pipeline.errors import RxtapeError, SinkError, UsageError
+from pipeline.errors import InputError, RxtapeError, SinkError, UsageError
 from pipeline.plugins import open_sink
 from pipeline.sinks.rows import COLUMNS
 from pipeline.sinks.sqlite import APPLICATION, SCHEMA
@@ -167,3 +167,28 @@ def test_an_alert_without_an_id_is_refused_by_a_database(tmp_path):
     with pytest.raises(SinkError, match="has no id"):
         sink.write([Alert("SPY", 1)])
     sink.close()
+
+
+# What an earlier run has left stays, where a run ends without an alert and before the end of its input.
+
+ENDED = {
+    "damage": {"error": InputError("the file is truncated")},
+    "an interruption": {"error": KeyboardInterrupt()},
+    "damage, looked for first": {"error": InputError("the file is truncated"), "check_first": True},
+    "the end": {},
+}
+
+
+@FILES
+@pytest.mark.parametrize("ending", ENDED)
+def test_alerts_of_an_earlier_run_are_replaced_by_those_of_a_whole_run_alone(scheme, ending, tmp_path):
+    path = tmp_path / "alerts"
+    earlier = run(ticks_of(), Above(), sinks=[f"{scheme}:{path}"])
+    before = READERS[scheme](path)
+    assert len(before) == earlier.alert_count > 0
+    told = dict(ENDED[ending])
+    feed = Cut(ticks_of(2 if "error" in told and "check_first" not in told else 60), error=told.pop("error", None))
+    strategy = Above(margin=0.0 if told else 1e9)
+    report = run(feed, strategy, sinks=[f"{scheme}:{path}"], **told)
+    assert report.alert_count == 0
+    assert READERS[scheme](path) == (before if ending != "the end" or scheme == "sqlite" else [])

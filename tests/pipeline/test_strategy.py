@@ -41,7 +41,7 @@ def test_parameters_are_frozen_and_hashable():
 
 
 def test_parameters_are_given_by_name_only():
-    with pytest.raises(TypeError):
+    with pytest.raises(ParameterError, match="by name"):
         Jump(0.5)
 
 

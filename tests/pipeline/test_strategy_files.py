@@ -144,7 +144,7 @@ ERRORS = {
     "import levels\n": "levels.py:2: ZeroDivisionError: division by zero",
     "import broken\n": "broken.py:1: SyntaxError",
     "from pipeline import Strategy\nclass Rule(Strategy):\n    move = 0.5\n": "rule.py:2: Rule.move has no type",
-    "x = 1\n": "no strategy in rule.py named 'any'. There are: none",
+    "x = 1\n": "rule.py has no strategy: a class of it derives from Strategy",
 }
 
 

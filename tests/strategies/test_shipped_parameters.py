@@ -12,10 +12,21 @@ from strategies.pairs_divergence import PairsDivergence
 from strategies.spread_widening import SpreadWidening
 from strategies.stale_quote import StaleQuote
 from strategies.trade_rate_burst import TradeRateBurst
+from strategies.volume_breakout import VolumeBreakout
+from strategies.volume_spike import VolumeSpike
 from strategies.vwap_deviation import VwapDeviation
 from strategies.zscore_move import ZscoreMove
 
 REFUSED = [
+    (VolumeBreakout, {"move": "-0.01"}, r"VolumeBreakout.move = -0.01: expected a fraction from 0"),
+    (VolumeBreakout, {"over": "60"}, r'VolumeBreakout.over: .*, with its unit: "60s" is 60 seconds'),
+    (VolumeBreakout, {"baseline": "59s"}, r"VolumeBreakout.baseline = '59s': expected a length of time of at least over = 1m"),
+    (VolumeBreakout, {"average": "0"}, r"VolumeBreakout.average = 0: expected a whole number from 1"),
+    (VolumeBreakout, {"multiple": "-2"}, r"VolumeBreakout.multiple = -2.0: expected a number from 0"),
+    (VolumeSpike, {"move": "-0.01"}, r"VolumeSpike.move = -0.01: expected a fraction from 0"),
+    (VolumeSpike, {"over": "0s"}, r"VolumeSpike.over = '0s': expected a length of time above 0"),
+    (VolumeSpike, {"average": "0"}, r"VolumeSpike.average = 0"),
+    (VolumeSpike, {"multiple": "-2"}, r"VolumeSpike.multiple = -2.0"),
     (MovingAverageCross, {"fast": "0"}, r"MovingAverageCross.fast = 0: expected a whole number from 1"),
     (MovingAverageCross, {"slow": "50"}, r"MovingAverageCross.slow = 50: expected a whole number from 51"),
     (MovingAverageCross, {"margin": "-0.1"}, r"MovingAverageCross.margin = -0.1"),

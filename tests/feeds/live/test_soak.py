@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from feeds.live import live
 from feeds.recorded import demo
 from feeds.serving.offered import binance
-
 from pipeline import Live
 from strategies.volume_breakout import VolumeBreakout
 from strategies.volume_spike import VolumeSpike
