@@ -70,7 +70,9 @@ def nearest_argument(error: BaseException) -> str:
 
 def is_uncalled(function: object) -> bool:
     """Whether this is one of our functions that make an operator, instead of the operator."""
-    return isinstance(function, FunctionType) and function.__module__.startswith("pipeline.") and "<locals>" not in function.__qualname__
+    if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
+        return False
+    return function.__module__.startswith("pipeline.") and "<locals>" not in function.__qualname__
 
 
 def signature_of(function: Callable[..., Any]) -> str:

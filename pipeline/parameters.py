@@ -30,7 +30,7 @@ def checked(name: str, value: object, wanted: Any) -> object:
     1.0
     >>> checked("Jump.move", "0.5", float)
     Traceback (most recent call last):
-    pipeline.errors.ParameterError: Jump.move = '0.5' is str; expected float
+    pipeline.errors.ParameterError: Jump.move = '0.5' is str; expected float; write 0.5 without quotes
     """
     if isinstance(value, np.generic):
         value = value.item()

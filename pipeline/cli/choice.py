@@ -53,7 +53,7 @@ class Choice:
         except UsageError as error:
             if not self.place:
                 raise
-            raise UsageError(f"{self.place}: {error}") from error
+            raise UsageError(f"{self.place_of(error)}: {error}") from error
 
 
 def chosen_strategies(names: Sequence[str], settings: Sequence[str]) -> list[Strategy]:

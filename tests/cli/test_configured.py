@@ -109,9 +109,9 @@ plot = "out.pgn"
         "--late = 'clam': expected one of fail, clamp, drop",
         "rxtape.toml:20: no strategy named 'volume_brekout'",
         "rxtape.toml:15: two strategies are named 'volume_breakout': volume_breakout and volume_breakout",
+        "rxtape.toml:12: volume_breakout.over: VolumeBreakout.over: '-1m' is no length of time",
         "rxtape.toml:16: volume_breakout.average = 'many' is str",
         "rxtape.toml:17: no parameter of volume_breakout named 'mvoe'",
-        "rxtape.toml:12: volume_breakout.over: strategy volume_breakout: '-1m' is no length of time",
         "no sink named 'tape'. There are: callback, console, csv, jsonl, memory, parquet, sqlite",
         "rxtape.toml:24: out.pgn: no picture is written as 'pgn'",
     ]
@@ -132,7 +132,7 @@ ALONE = {
     ),
     "negative window": (
         '[[strategy]]\nuse = "volume_breakout"\nbaseline = "-5m"',
-        "rxtape.toml:3: volume_breakout.baseline: strategy volume_breakout: '-5m' is no length of time",
+        "rxtape.toml:3: volume_breakout.baseline: VolumeBreakout.baseline: '-5m' is no length of time",
     ),
     "negative cooldown": (
         '[[strategy]]\nuse = "mine.py"\ncooldown = "-1s"',
