@@ -145,8 +145,6 @@ def fits(source: str, column: str, some: tuple[str, ...], kind_of: Mapping[str, 
     if column in ("time", "symbol"):
         refuse_parts(source, column, some, kind_of)
         return True
-    if column == "side":
-        return True
     if column == "trade_id":
         return bool(pa.types.is_integer(kind))
     if are_numbers(kind) or is_text(kind) or pa.types.is_null(kind):

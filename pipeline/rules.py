@@ -269,8 +269,7 @@ def alert_when(
     values, `{symbol}`, `{strategy}` and `{time}`.
 
     Where the feed lost something of a symbol, its alerts are `degraded` while a window of a signal that the rule names,
-    or its hold, spans the place. `on_gap="suppress"` tells none of those: nothing is raised or cleared, and a hold begins
-    anew once the values are whole.
+    or its hold, spans the place. `on_gap="suppress"` tells none of those; a hold begins anew once the values are whole.
 
     Raises BuildError for a misused condition, UnknownName for a name that is not there, ParameterError for the rest.
 
