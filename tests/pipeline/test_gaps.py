@@ -403,6 +403,20 @@ def test_what_the_tape_sees_of_a_bar(seconds, kinds, expected):
     assert seen_by_the_tape(seconds, kinds) == expected
 
 
+def test_a_window_over_what_the_tape_sees_of_bars_is_whole_again_once_the_bar_has_left_it():
+    kinds = "TGTTTTT"
+    ticks = tape_of(
+        [0.1, 0.5, 0.9, 1.5, 2.5, 3.5, 4.5],
+        price=[1.0 if k == "T" else np.nan for k in kinds],
+        kind=[Kind.TRADE if k == "T" else Kind.GAP for k in kinds],
+    )
+
+    def lowest(t):
+        return combine_latest(b=t.pipe(bars("1s"), last()), v=t.pipe(volume("1ns"))).apply(lambda s: s.b).pipe(rolling_min(2))
+
+    assert "".join("x" if mark else "." for mark in observe(lowest, ticks).column("marks")) == ".xxxx.."
+
+
 def test_a_gap_of_no_symbol_is_refused_at_the_gate():
     rows = RawRows({"time": tape_of(price=[1.0]).time, "symbol": np.zeros(1, "i4"), "kind": np.array([Kind.GAP], "i1")}, ())
     with pytest.raises(BadRow, match="symbol"):
