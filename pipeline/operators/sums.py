@@ -2,7 +2,8 @@
 
 Compensated addition (Neumaier 1974, in the branch-free form of Knuth's TwoSum): the rounding error of every addition
 and subtraction is kept beside the sum. When something left that is more than 2^20 times what remains, the sum is taken
-anew from the rows themselves, so that an absurd print is forgotten as soon as it has left. A mean is divided with the
+anew from the rows themselves, so that an absurd print is forgotten as soon as it has left; so is a sum beyond the largest
+float, once what is left is below it. Magnitudes are kept so small that theirs is never beyond it. A mean is divided with the
 remainder in hand (one fused multiply-add), so that the mean of ten equal prices is that price.
 """
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import SECOND, Duration
 from pipeline.gaps import Reach
-from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, fma, inline, kernel
+from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, fma, inline, kernel, spliced
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
 from pipeline.units import SAME
@@ -27,6 +28,15 @@ SUM, MEAN, COUNT = 0, 1, 2
 TOTAL, ERROR, MAGNITUDE, LARGEST, COUNTED, PLACE = range(6)
 RING = 8
 FORGET = 2.0**20
+SMALL = 2.0**-40
+LIMIT = float(np.finfo(np.float64).max) * SMALL
+"""What the magnitudes of a sum that is a float come to; an infinite one counts for twice as much."""
+
+
+@spliced
+def weight(x):  # type: ignore[no-untyped-def]
+    """The magnitude of x, made small."""
+    return min(abs(x) * SMALL, 2.0 * LIMIT)
 
 
 @inline
@@ -38,15 +48,15 @@ def anew(k, count, tail, mask, slot_symbol, value):  # type: ignore[no-untyped-d
         slot -= 1
         if slot_symbol[slot & mask] == k:
             total, error = added(total, error, value[slot & mask])
-            magnitude += abs(value[slot & mask])
+            magnitude += weight(value[slot & mask])
             count -= 1.0
     return total, error, magnitude
 
 
 @inline
-def must_forget(largest, magnitude):  # type: ignore[no-untyped-def]
-    """Whether what came and left was so large, or the sum so far beyond the largest float, that the rest must be summed anew."""
-    return not largest <= FORGET * magnitude < np.inf
+def must_forget(largest, magnitude, total):  # type: ignore[no-untyped-def]
+    """Whether what came and left was so large, or the sum beyond the largest float and is not now, that the rest must be summed anew."""
+    return (largest > FORGET * magnitude) | ((total - total != 0.0) & (magnitude < LIMIT))
 
 
 @inline
@@ -57,10 +67,11 @@ def moved(acc, k, x, sign, newest, mask, slot_symbol, value):  # type: ignore[no
     may depend on the sign, which no processor can foresee.
     """
     total, error = added(acc[k, TOTAL], acc[k, ERROR], x * sign)
-    magnitude = acc[k, MAGNITUDE] + abs(x) * sign
-    largest = max(acc[k, LARGEST], abs(x))
+    small = weight(x)
+    magnitude = acc[k, MAGNITUDE] + small * sign
+    largest = max(acc[k, LARGEST], small)
     count = acc[k, COUNTED] + sign
-    if (count == 0.0) | must_forget(largest, magnitude):
+    if (count == 0.0) | must_forget(largest, magnitude, total):
         total, error, magnitude = anew(k, count, newest, mask, slot_symbol, value)
         largest = 0.0
     acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, LARGEST], acc[k, COUNTED] = total, error, magnitude, largest, count
@@ -113,21 +124,21 @@ def sums_over_rows(
         if fresh[i]:
             place = np.uint64(acc[k, PLACE])
             acc[k, PLACE] = 0.0 if place + 1 == rows else acc[k, PLACE] + 1.0
-            magnitude = acc[k, MAGNITUDE] + abs(x[i])
+            magnitude = acc[k, MAGNITUDE] + weight(x[i])
             if count == rows:
                 old = acc[k, RING + place]
                 total, error = added(total, error, -old)
-                magnitude -= abs(old)
-                acc[k, LARGEST] = max(acc[k, LARGEST], abs(old))
+                magnitude -= weight(old)
+                acc[k, LARGEST] = max(acc[k, LARGEST], weight(old))
             else:
                 count += 1.0
             acc[k, RING + place] = x[i]
             total, error = added(total, error, x[i])
-            if must_forget(acc[k, LARGEST], magnitude):
+            if must_forget(acc[k, LARGEST], magnitude, total):
                 total = error = magnitude = acc[k, LARGEST] = 0.0
                 for j in range(rows):
                     total, error = added(total, error, acc[k, RING + j])
-                    magnitude += abs(acc[k, RING + j])
+                    magnitude += weight(acc[k, RING + j])
             acc[k, TOTAL], acc[k, ERROR], acc[k, MAGNITUDE], acc[k, COUNTED] = total, error, magnitude, count
         out[i] = told(total, error, count, what) if count == rows else np.nan
 

@@ -7,6 +7,7 @@ window 3                             [------------------------------]     exact 
 import itertools
 import math
 from collections.abc import Iterable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -227,3 +228,32 @@ def test_the_oracle_itself_is_fsum():
     """The table's sums are exact: fsum agrees to the last bit."""
     pairs = [(x, 1.0) for x in (1e17, 60_000.01, -1e17, 0.1)]
     assert OPERATORS["sum"].exact(pairs, 4) == math.fsum(x for x, _ in pairs)
+
+
+# Sums beyond the largest float.
+
+
+@pytest.mark.parametrize("bounds", [3, "3s"])
+@given(places=st.lists(st.sampled_from([1.0, 1.7e308, -1.7e308, 60_000.01]), min_size=12, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_a_sum_that_was_beyond_the_largest_float_is_exact_once_its_window_is_below_it(bounds, places):
+    price = np.array(places)
+    ticks = tape(price, size=np.abs(price), symbols=1, step_ns=SECOND)
+    for operator, column in ((moving_average(bounds), price), (volume(bounds), np.abs(price))):
+        found = observe(operator, ticks).column("value")
+        for row in range(2, len(price)):
+            window = [Fraction(value) for value in column[row - 2 : row + 1].tolist()]
+            if sum(map(abs, window)) < Fraction(np.finfo(np.float64).max):
+                exact = sum(window) / (3 if operator == moving_average(bounds) else 1)
+                assert found[row] == pytest.approx(float(exact), rel=1e-12, abs=0.0)
+
+
+@pytest.mark.parametrize("operator", [moving_average("1h"), volume("1h"), vwap("1h")], ids=repr)
+def test_a_window_beyond_the_largest_float_costs_no_more_than_another(operator):
+    """It was summed anew at every row: a minute for these."""
+    rows = 200_000
+    price = np.r_[1.7e308, 1.7e308, 1e300, np.full(rows - 3, 100.0)]
+    size = np.r_[1.7e308, 1.7e308, 1e10, np.ones(rows - 3)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = observe(operator, tape(price, size, symbols=1, step_ns=1000)).column("value")
+    assert not np.isfinite(found[2:]).any()
