@@ -13,7 +13,7 @@ from reactivex.abc import DisposableBase
 from pipeline.broker.faults import FAULTS, BrokerFault
 from pipeline.broker.routes import Receiver, Route, Routes
 from pipeline.broker.streams import Sources, heard
-from pipeline.broker.subscription import Counts, Handler, Policy, Subscription, nothing
+from pipeline.broker.subscription import Counts, Handler, Policy, Subscription, nothing, running_here
 from pipeline.broker.topics import Pattern
 from pipeline.broker.waiting import Item
 from pipeline.errors import UsageError
@@ -45,7 +45,7 @@ class Broker:
 
     def __init__(self, *, patience: float = PATIENCE, max_topics: int = MAX_TOPICS, clock: Callable[[], float] = monotonic) -> None:
         self.patience, self._clock = patience, clock
-        self._routes = Routes(max_topics + 1)
+        self._routes = Routes(max_topics)
         self._known = self._routes.known
         self._of_faults = self._routes.to(FAULTS)
         self._subscriptions: dict[Subscription, threading.Thread | None] = {}
@@ -138,7 +138,7 @@ class Broker:
 
     def _refuse(self, what: str) -> None:
         """While the broker is closing, its own handlers may still publish; nobody else, and nobody afterwards."""
-        if not any(subscription.runs_here for subscription in tuple(self._subscriptions)):
+        if not any(subscription in self._subscriptions for subscription in running_here()):
             raise UsageError(f"this broker has been closed, and {what} came after that; publish before close(), or make another Broker()")
 
     # Subscribing.
@@ -176,7 +176,8 @@ class Broker:
     def unsubscribe(self, receiver: Receiver) -> bool:
         """Call the handler no more, drop what waits for it, and wait for a call that runs; whether it has returned in time.
 
-        It waits as long as the subscription's `patience`, and at least a second; a handler that unsubscribes itself does not wait.
+        It waits as long as the subscription's `patience`, and at least a second. A handler that unsubscribes itself does not wait
+        for itself, and two that unsubscribe each other do not wait for each other.
         """
         self._routes.remove(receiver)
         if not isinstance(receiver, Subscription):
@@ -256,7 +257,8 @@ class Broker:
         if drain:
             self.drain(deadline)
         subscriptions = dict(self._subscriptions)
-        owed = {subscription.name: subscription.counts.depth for subscription in subscriptions if not subscription.runs_here}
+        here = running_here()
+        owed = {subscription.name: subscription.counts.depth for subscription in subscriptions if subscription not in here}
         for subscription, thread in subscriptions.items():
             subscription.finish()
             if thread is None:

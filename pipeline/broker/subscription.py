@@ -19,11 +19,17 @@ __all__ = ["Counts", "Policy", "Subscription"]
 
 Policy = Literal["block", "drop_oldest", "conflate"]
 Handler = Callable[[Any], object]
-NOBODY = 0
+HERE = threading.local()  # .running: the subscriptions whose handlers this thread is calling, one inside of another
 
 
 def nothing() -> None:
     """The end that nobody asks for."""
+
+
+def running_here() -> tuple["Subscription", ...]:
+    """The subscriptions whose handlers this thread is calling now."""
+    running: tuple[Subscription, ...] = getattr(HERE, "running", ())
+    return running
 
 
 class Counts(NamedTuple):
@@ -64,17 +70,12 @@ class Subscription:
         self._arrived, self._moved = threading.Condition(self._lock), threading.Condition(self._lock)
         self._asleep = False
         self._watchers = 0
-        self._runs_on = NOBODY
+        self._runs = False
         self._stuck = False
         self.closed = self._ending = False
 
     def __repr__(self) -> str:
         return f"Subscription({self.name!r}, policy={self.policy!r}, size={self.size:,}{', closed' if self.closed else ''})"
-
-    @property
-    def runs_here(self) -> bool:
-        """Whether it is this thread that calls the handler now."""
-        return self._runs_on == threading.get_ident()
 
     @property
     def counts(self) -> Counts:
@@ -144,7 +145,7 @@ class Subscription:
 
     def _room_comes(self, deadline: float) -> bool:
         """Wait until something has been taken; never on the handler's own thread, which would wait for itself."""
-        if self._stuck or self.runs_here:
+        if self._stuck or self in running_here():
             return False
         if self._asleep:
             self._asleep = False
@@ -159,20 +160,23 @@ class Subscription:
     def pump(self) -> int:
         """Call the handler with everything that waits now; how many events that was. Nothing, if it is being called already."""
         with self._lock:
-            if self._runs_on != NOBODY or self.closed or not self._waiting:
+            if self._runs or self.closed or not self._waiting:
                 return 0
-            self._runs_on = threading.get_ident()
+            self._runs = True
             hand = self._hand = self._waiting.take()
             self._stuck = False
             self._tell_watchers()
+        outer = running_here()
+        HERE.running = (*outer, self)
         try:
             self._handle_together(hand) if self._batch else self._handle_each(hand)
         finally:
+            HERE.running = outer
             with self._lock:
                 handled = self._handled
                 self._delivered += handled
                 self._refused += len(hand) - handled
-                self._hand, self._handled, self._runs_on = (), 0, NOBODY
+                self._hand, self._handled, self._runs = (), 0, False
                 self._tell_watchers()
         return handled
 
@@ -249,7 +253,8 @@ class Subscription:
     def discard(self, deadline: float) -> bool:
         """Call the handler no more, drop what waits, and wait for the call that runs; whether it has returned.
 
-        A handler that discards its own subscription does not wait for itself.
+        A handler that discards its own subscription does not wait for itself; nor does one wait that has been discarded itself,
+        since whoever did that is waiting for it.
         """
         with self._lock:
             self.closed = True
@@ -259,10 +264,13 @@ class Subscription:
             return self._wait(lambda: True, deadline)
 
     def _wait(self, ready: Callable[[], bool], deadline: float) -> bool:
-        if self.runs_here:
+        running = running_here()
+        if self in running:
             return True
+        if any(other.closed for other in running):
+            deadline = monotonic()
         self._watchers += 1
-        done = self._moved.wait_for(lambda: ready() and self._runs_on == NOBODY, max(0.0, deadline - monotonic()))
+        done = self._moved.wait_for(lambda: ready() and not self._runs, max(0.0, deadline - monotonic()))
         self._watchers -= 1
         return done
 
