@@ -1,19 +1,27 @@
-"""The sinks of a run: opened together, one worker each, cut off alone, flushed and closed at the end."""
+"""The sinks of a run: opened together, one worker each, cut off alone, flushed and closed at the end.
+
+graph ──▶ alerts.STRATEGY.RULE ──▶ every worker, which takes alerts.#, and whoever else has subscribed
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from pipeline.alerts import Alert
+from pipeline.broker import Broker
+from pipeline.broker.topics import topic_of
 from pipeline.errors import ReaderLeft, UsageError
 from pipeline.plugins import open_sink
 from pipeline.sinks import Sink
 from pipeline.sinks.worker import SinkWorker
 
-__all__ = ["Delivery"]
+__all__ = ["ALERTS", "AlertTopics", "Delivery"]
+
+ALERTS = "alerts.#"
+MOST_RULES = 10_000
 
 
 class Delivery:
-    """Hands alerts to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
+    """Publishes alerts, and hands them to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
 
     `sinks` are objects or URLs; if one cannot be opened, those opened before it are closed again. A sink that writes
     to a file says so by `destination`; `occupied` names those in use already. Raises UsageError where two share one,
@@ -22,9 +30,10 @@ class Delivery:
 
     def __init__(
         self, sinks: Sequence[Sink | str], on_fault: Callable[[str, BaseException], None],
-        worker: Callable[..., SinkWorker] = SinkWorker, occupied: Mapping[str, str] | None = None,
+        worker: Callable[..., SinkWorker] = SinkWorker, occupied: Mapping[str, str] | None = None, broker: Broker | None = None,
     ) -> None:  # fmt: skip
         self.workers: list[SinkWorker] = []
+        self._broker, self._topic = broker or Broker(), AlertTopics()
         opened: dict[str, Sink] = {}
         destinations = dict(occupied or {})
         with ExitStack() as undo:
@@ -42,6 +51,7 @@ class Delivery:
             undo.pop_all()
         for name, made in opened.items():
             self.workers.append(worker(made, name, lambda error, name=name: on_fault(name, error)))
+            self._broker.attach(ALERTS, self.workers[-1])
 
     @property
     def unheard(self) -> bool:
@@ -50,18 +60,38 @@ class Delivery:
         return any(isinstance(fault, ReaderLeft) for fault in faults) and None not in faults
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
-        """Queue alerts for every sink."""
-        for worker in self.workers:
-            worker.deliver(alerts)
+        """Queue alerts for every sink, and for whoever has subscribed to them."""
+        self._broker.publish_all(self._topic, alerts)
 
     def close(self) -> dict[str, int]:
         """Flush and close every sink; how many alerts the quarantined ones did not get."""
         for worker in self.workers:
+            self._broker.unsubscribe(worker)
             worker.flush()
         for worker in self.workers:
             worker.close()
         owed = [worker for worker in self.workers if worker.undelivered and not isinstance(worker.fault, ReaderLeft)]
         return {worker.name: worker.undelivered for worker in owed}
+
+
+class AlertTopics:
+    """The topic of an alert: of its strategy and rule; of its strategy alone, where a strategy makes up rules without end.
+
+    >>> AlertTopics()(Alert("SPY", 0, strategy="volume_breakout"))
+    'alerts.volume_breakout.rule'
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], str] = {}
+
+    def __call__(self, alert: Alert) -> str:
+        key = alert.strategy, alert.rule
+        if key in self._known:
+            return self._known[key]
+        if len(self._known) >= MOST_RULES:
+            return topic_of("alerts", alert.strategy)
+        self._known[key] = topic_of("alerts", *key)
+        return self._known[key]
 
 
 def occupy(destinations: dict[str, str], destination: str, name: str) -> None:

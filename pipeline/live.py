@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 from reactivex import Observable
+from reactivex.abc import DisposableBase
+from reactivex.disposable import Disposable
 
 from pipeline.alerts import Alert, Alerts
+from pipeline.broker import Broker, topic_of
 from pipeline.errors import SinkError, UsageError
 from pipeline.feed import LiveFeed, reading_further
 from pipeline.graph import Fault
@@ -56,6 +59,7 @@ class Live:
         record: str | Path | None = None,
         quarantine: str | Path | None = None,
         max_symbols: int = MAX_SYMBOLS,
+        broker: Broker | None = None,
         on_fault: Callable[[Fault], None] | None = None,
         on_hang: Callable[[Hang], None] | None = None,
     ) -> None:
@@ -63,7 +67,7 @@ class Live:
             raise UsageError(f"{type(feed).__name__} is no live feed; one that ends goes into run(feed, ...)")
         self.run = Run(
             feed, *strategies, late="clamp", on_bad="skip", max_symbols=max_symbols, quarantine=quarantine, keep_alerts=False,
-            on_fault=on_fault, on_hang=on_hang,
+            broker=broker, on_fault=on_fault, on_hang=on_hang,
         )  # fmt: skip
         self.run.report.again = None
         self.sinks = tuple(sinks)
@@ -72,11 +76,17 @@ class Live:
         self._writer = None if record is None else TapeWriter(record)
         self._work: asyncio.Task[None] | None = None
         self._working = asyncio.Event()
+        self._health: DisposableBase = Disposable()
 
     @property
     def feed(self) -> Any:
         """The feed, as it is listened to."""
         return self.run.feed
+
+    @property
+    def broker(self) -> Broker:
+        """Where what happens is published: as by a `Run`, and how well the feed is, on `health.CONNECTION` and `health.SYMBOL`."""
+        return self.run.broker
 
     @property
     def alerts(self) -> Observable[Alert]:
@@ -103,6 +113,7 @@ class Live:
         run.on_alerts = self._raised
         if self._writer is not None:
             run.on_batch = self._writer.write
+        self._health = self.broker.publish_from(self.changes, topic_of_change)
         self._work = asyncio.create_task(self._go(), name="rxtape")
         began = asyncio.create_task(self._working.wait())
         await asyncio.wait((self._work, began), return_when=asyncio.FIRST_COMPLETED)
@@ -141,6 +152,7 @@ class Live:
                     if self._writer is not None:
                         self._writer.close()
         finally:
+            self._health.dispose()
             self.report.alerts = Alerts(self.recent)
             self.report.of_feed = run.feed.facts()
             self._alerts.close()
@@ -165,3 +177,7 @@ class Live:
             except SinkError:
                 self.feed.close()
                 raise
+
+
+def topic_of_change(change: object) -> str:
+    return topic_of("health", str(getattr(change, "subject", "feed")))

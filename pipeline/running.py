@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from signal import SIGINT
@@ -13,6 +13,7 @@ import numpy as np
 from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
+from pipeline.broker import Broker, topic_of
 from pipeline.collector import Collector
 from pipeline.combine import Combination
 from pipeline.delivery import Delivery
@@ -45,7 +46,11 @@ LOG = logging.getLogger("rxtape")
 
 
 class Run:
-    """A run that has been built and waits to `go`; `graph.next_row` tells how far it is."""
+    """A run that has been built and waits to `go`; `graph.next_row` tells how far it is.
+
+    What happens is published on `broker`, the one given or the run's own: alerts (`alerts.STRATEGY.RULE`), what was cut
+    off (`faults.OWNER`), and the report as far as it is, once a batch (`progress`). Its own it closes at the end.
+    """
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class Run:
         max_symbols: int = MAX_SYMBOLS,
         quarantine: str | Path | None = None,
         keep_alerts: bool = True,
+        broker: Broker | None = None,
         on_fault: Callable[[Fault], None] | None = None,
         on_hang: Callable[[Hang], None] | None = None,
         watchdog: Callable[..., Watchdog] = Watchdog,
@@ -70,6 +76,7 @@ class Run:
         again: dict[str, Any] = {"late": late, "lateness": lateness, "on_bad": on_bad, "max_symbols": max_symbols}
         self.report = Report(again=partial(Run, feed, *strategies, **again))
         self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
+        self.broker, self._own_broker = Broker() if broker is None else broker, broker is None
         self._batches = Batches()
         self.graph = Graph(SymbolTable(limit=max_symbols), self._faulted)
         self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped, self._left_out if on_bad == "skip" else None)
@@ -82,7 +89,7 @@ class Run:
             self._build(strategy)
         self._watchdog = watchdog(self.graph, lambda: self._batches.busy, self._hung)
         self._set_aside = JsonLines(quarantine) if quarantine is not None else None
-        self._delivery = Delivery((), self._sink_faulted)
+        self._delivery = Delivery((), self._sink_faulted, broker=self.broker)
         self._kept: list[Alert] = []
         self.on_batch: Callable[[Ticks], None] = ignore
         self.on_alerts: Callable[[list[Alert]], None] = ignore
@@ -127,7 +134,7 @@ class Run:
         Bad input, a signal and a quarantine file that cannot be written end it early, and are in the report instead of raised.
         """
         report, began = self.report, perf_counter()
-        self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied())
+        self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied(), self.broker)
         try:
             with self._watchdog, frozen_heap():
                 yield
@@ -139,6 +146,8 @@ class Run:
             self._batches.stopped_by = self._batches.stopped_by or SIGINT
         finally:
             report.undelivered = self._delivery.close()
+            if self._own_broker:
+                self.broker.close()
             if self._set_aside is not None:
                 self._set_aside.flush()
                 self._set_aside.close()
@@ -203,6 +212,8 @@ class Run:
                 break
         self.report.latency.add(perf_counter_ns() - began)
         self.report.ticks += rows
+        if self.broker.is_heard("progress"):
+            self._say("progress", self.report)
         batches.busy = False
         batches.check()
 
@@ -248,6 +259,11 @@ class Run:
     def _faulted(self, fault: Fault) -> None:
         self.report.quarantined.append(fault)
         self._on_fault(fault)
+        self._say(topic_of("faults", fault.owner), fault)
+
+    def _say(self, topic: str, event: object) -> None:
+        with suppress(UsageError):  # a broker that its owner has closed meanwhile hears no more
+            self.broker.publish(topic, event)
 
     def _sink_faulted(self, name: str, error: BaseException) -> None:
         if isinstance(error, ReaderLeft):

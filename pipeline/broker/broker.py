@@ -95,7 +95,15 @@ class Broker:
                 self._hand_over(route, items)
             return
         items = [(topic(event), event, at) for event in events]
-        self._hand_over_mixed({name: self._routes.to(name) for name, _, _ in items}, items)
+        routes = {name: self._routes.to(name) for name in {item[0]: None for item in items}}
+        if len(routes) == 1:
+            self._hand_over(next(iter(routes.values())), items)
+        else:
+            self._hand_over_mixed(routes, items)
+
+    def is_heard(self, topic: str) -> bool:
+        """Whether anybody wants the topic now: for events that are costly to make."""
+        return bool(self._routes.to(topic).receivers)
 
     def _hand_over(self, route: Route, items: Sequence[Item]) -> None:
         troubles: list[BrokerFault] | None = None
@@ -268,6 +276,9 @@ class Broker:
         for ended in (*self._ended, *(thread for thread in subscriptions.values() if thread is not None)):
             if ended is not threading.current_thread():
                 ended.join(max(0.0, until - monotonic()))
+        for subscription in subscriptions:
+            if subscription not in here:
+                subscription.discard(monotonic())
         return {name: count for name, count in owed.items() if count}
 
 
