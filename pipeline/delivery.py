@@ -61,7 +61,8 @@ class Delivery:
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         """Queue alerts for every sink, and for whoever has subscribed to them."""
-        self._broker.publish_all(self._topic, alerts)
+        if self._broker.is_heard:
+            self._broker.publish_all(self._topic, alerts)
 
     def close(self) -> dict[str, int]:
         """Flush and close every sink; how many alerts the quarantined ones did not get."""
@@ -85,13 +86,13 @@ class AlertTopics:
         self._known: dict[tuple[str, str], str] = {}
 
     def __call__(self, alert: Alert) -> str:
-        key = alert.strategy, alert.rule
-        if key in self._known:
-            return self._known[key]
+        return self._known.get((alert.strategy, alert.rule)) or self._new(alert.strategy, alert.rule)
+
+    def _new(self, strategy: str, rule: str) -> str:
         if len(self._known) >= MOST_RULES:
-            return topic_of("alerts", alert.strategy)
-        self._known[key] = topic_of("alerts", *key)
-        return self._known[key]
+            return topic_of("alerts", strategy)
+        self._known[strategy, rule] = topic_of("alerts", strategy, rule)
+        return self._known[strategy, rule]
 
 
 def occupy(destinations: dict[str, str], destination: str, name: str) -> None:

@@ -212,7 +212,7 @@ class Run:
                 break
         self.report.latency.add(perf_counter_ns() - began)
         self.report.ticks += rows
-        if self.broker.is_heard("progress"):
+        if self.broker.is_heard:
             self._say("progress", self.report)
         batches.busy = False
         batches.check()

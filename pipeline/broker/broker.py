@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from operator import itemgetter
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ SIZE = 10_000
 PATIENCE = 1.0
 DEADLINE = 10.0
 MAX_TOPICS = 100_000
+BY_TOPIC = itemgetter(0)
 
 
 class Broker:
@@ -95,15 +97,16 @@ class Broker:
                 self._hand_over(route, items)
             return
         items = [(topic(event), event, at) for event in events]
-        routes = {name: self._routes.to(name) for name in {item[0]: None for item in items}}
+        routes = {name: self._routes.to(name) for name in set(map(BY_TOPIC, items))}
         if len(routes) == 1:
             self._hand_over(next(iter(routes.values())), items)
         else:
             self._hand_over_mixed(routes, items)
 
-    def is_heard(self, topic: str) -> bool:
-        """Whether anybody wants the topic now: for events that are costly to make."""
-        return bool(self._routes.to(topic).receivers)
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody subscribes to anything now: for events that are costly to make."""
+        return bool(self._routes.wanted)
 
     def _hand_over(self, route: Route, items: Sequence[Item]) -> None:
         troubles: list[BrokerFault] | None = None

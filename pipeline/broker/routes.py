@@ -44,7 +44,7 @@ class Routes:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.known: dict[str, Route] = {}
-        self._wanted: tuple[tuple[Pattern, Receiver], ...] = ()
+        self.wanted: tuple[tuple[Pattern, Receiver], ...] = ()
         self._lock = threading.Lock()
 
     def to(self, topic: str) -> Route:
@@ -60,13 +60,13 @@ class Routes:
                         f"topic {topic!r:.80} is one more than the limit of {self._limit:,} topics; put what varies into the event, "
                         "or raise Broker(max_topics=...)"
                     )
-                self.known[topic] = Route(topic, tuple(receiver for pattern, receiver in self._wanted if pattern.matches(topic)))
+                self.known[topic] = Route(topic, tuple(receiver for pattern, receiver in self.wanted if pattern.matches(topic)))
             return self.known[topic]
 
     def add(self, pattern: Pattern, receiver: Receiver) -> None:
         """From the next publish on, the receiver gets what the pattern matches, after all that came before it."""
         with self._lock:
-            self._wanted = (*self._wanted, (pattern, receiver))
+            self.wanted = (*self.wanted, (pattern, receiver))
             for topic, route in self.known.items():
                 if pattern.matches(topic):
                     route.receivers = (*route.receivers, receiver)
@@ -74,7 +74,7 @@ class Routes:
     def remove(self, receiver: Receiver) -> None:
         """From the next publish on, the receiver gets nothing."""
         with self._lock:
-            self._wanted = tuple((pattern, known) for pattern, known in self._wanted if known is not receiver)
+            self.wanted = tuple((pattern, known) for pattern, known in self.wanted if known is not receiver)
             for route in self.known.values():
                 if receiver in route.receivers:
                     route.receivers = tuple(known for known in route.receivers if known is not receiver)
