@@ -33,7 +33,7 @@ def test_alerts_travel_by_strategy_and_rule_in_the_order_of_the_report():
 
 def test_a_strategy_of_any_name_has_a_topic():
     broker, heard = Broker(), Heard()
-    broker.subscribe("alerts.my%2Erule%20#.*".replace("#", "%23"), heard)
+    broker.subscribe("alerts.my%2Erule%20%23.*", heard)
     report = run(ticks_of(), Above(name="my.rule #"), broker=broker)
     broker.close()
     assert heard == list(report.alerts) != []
