@@ -27,6 +27,7 @@ from benchmarks.contenders.rxtape_run import VwapDeviation, as_ticks, judged
 from benchmarks.from_csv import from_csv
 from benchmarks.live import latency_us
 from benchmarks.tapes import ENTER, LEAVE, THETA, make_tape, write_csv
+from benchmarks.websocket import websocket
 from strategies.volume_spike import VolumeSpike
 
 PARAMETERS: dict[str, tuple[float, ...]] = {"w1": (THETA,), "w2": (ENTER, LEAVE)}
@@ -122,14 +123,14 @@ def ratios(speeds: Table) -> Table:
 def show(title: str, rows: Table, extra: Table | None = None) -> None:
     print(f"\n{title}")
     for name, value in rows.items():
-        print(f"  {name:36} {value:>10}" + (f"   rxtape is {extra[name]:g} times as fast" if extra and name in extra else ""))
+        print(f"  {name:36} {value!s:>10}" + (f"   rxtape is {extra[name]:g} times as fast" if extra and name in extra else ""))
 
 
 def main() -> None:
     """Measure, print, and write the result as JSON into benchmarks/results/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how many times each is measured (default 5)")
-    parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "broker"], help="one table")
+    parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "websocket", "broker"], help="one table")
     options = parser.parse_args()
     rounds = options.rounds
     tables: dict[str, tuple[str, Callable[[], Table]]] = {
@@ -140,6 +141,7 @@ def main() -> None:
         "symbols": ("symbols, M ticks/s", lambda: by_symbols(rounds)),
         "broker": ("broker, M deliveries/s to one subscriber, and latency", lambda: deliveries(rounds) | beside_a_stuck_one(3 * rounds)),
         "cold": ("cold start", lambda: cold_start(rounds)),
+        "websocket": ("a venue's trades over a loopback websocket", lambda: websocket(rounds)),
         "csv": ("W1 from a CSV file of 10 M rows to JSON lines, M ticks/s", lambda: from_csv(rounds)),
     }
     results: Table = {"machine": machine()}

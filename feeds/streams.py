@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from math import isinf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from pipeline.feed import Feed, reading_further
 from pipeline.ingest import RawRows
 from pipeline.row_checks import YEAR_2000, YEAR_2100
 
-__all__ = ["between", "in_order", "paced", "speed_of"]
+__all__ = ["Pace", "between", "in_order", "paced", "speed_of"]
 
 BLOCK_ROWS = 65_536
 LONGEST_SLEEP = 0.5
@@ -53,6 +54,33 @@ def speed_of(text: str) -> float:
     if not speed > 0.0 or (text != "max" and speed == float("inf")):
         raise ParameterError(f'speed {text!r}: expected "max", or how many times as fast as it was, such as "1x" or "60x"')
     return speed
+
+
+@dataclass
+class Pace:
+    """When rows are due: `speed` times as fast as they came, counted from the first row that is asked about.
+
+    >>> pace = Pace(2.0, iter([100.0, 100.0, 101.5]).__next__)
+    >>> pace.due(np.array([0, 3, 4]) * 10**9)
+    (1, 0.0)
+    >>> pace.due(np.array([4]) * 10**9)
+    (0, 0.5)
+    """
+
+    speed: float
+    clock: Callable[[], float] = time.monotonic
+    _first: int | None = None
+    _began: float = 0.0
+
+    def due(self, times: NDArray[np.int64]) -> tuple[int, float]:
+        """How many of these rows (times in ns, in order) are due, and, where none is, the seconds until the first is."""
+        if isinf(self.speed):
+            return len(times), 0.0
+        if self._first is None:
+            self._first, self._began = int(times[0]), self.clock()
+        now = self._first + int((self.clock() - self._began) * self.speed * 1e9)
+        ready = int(np.searchsorted(times, now, "right"))
+        return ready, 0.0 if ready else (int(times[0]) - now) / 1e9 / self.speed
 
 
 @dataclass(frozen=True)
@@ -140,20 +168,17 @@ class Paced(Around):
 
     def rows(self) -> Iterator[RawRows]:
         """Blocks of the rows that are due."""
-        began, first = 0.0, None
+        pace = Pace(self.speed, self.clock)
         for raw in self.feed.rows():
             if not len(raw):
                 yield raw
                 continue
             key = np.maximum.accumulate(raw.columns["time"])
-            if first is None:
-                first, began = int(key[0]), self.clock()
             at = 0
             while at < len(raw):
-                due = first + int((self.clock() - began) * self.speed * 1e9)
-                ready = int(np.searchsorted(key, due, "right"))
-                if ready > at:
-                    yield part(raw, at, ready)
-                    at = ready
+                ready, seconds = pace.due(key[at:])
+                if ready:
+                    yield part(raw, at, at + ready)
+                    at += ready
                 else:
-                    self.sleep(min((int(key[at]) - due) / 1e9 / self.speed, LONGEST_SLEEP))
+                    self.sleep(min(seconds, LONGEST_SLEEP))

@@ -32,7 +32,8 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
     """One transition of one rule for one symbol.
 
     `time` is int64 ns UTC: the row's, or the deadline's. `values` holds every named value the rule saw. A strategy of
-    plain Rx operators makes alerts by hand; what it leaves out (id, strategy) is filled in.
+    plain Rx operators makes alerts by hand; what it leaves out (id, strategy) is filled in. `degraded`: the feed of the
+    symbol lost something in a window that the rule looked at.
 
     >>> Alert(symbol="SPY", time=1_381_219_217_034_000_000, message="hello").clock
     '2013-10-08T08:00:17.034Z'
@@ -48,6 +49,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
     rule: str = "rule"
     id: str = ""
     order: Order = Order()
+    degraded: bool = False
 
     @property
     def clock(self) -> str:
@@ -58,7 +60,8 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
         """What sinks write, in the order of reading."""
         return {
             "time": self.clock, "symbol": self.symbol, "strategy": self.strategy, "event": self.event, "severity": self.severity,
-            "message": self.message, "values": self.values, "rule": self.rule, "time_ns": self.time, "id": self.id,
+            "message": self.message, "values": self.values, "degraded": self.degraded, "rule": self.rule, "time_ns": self.time,
+            "id": self.id,
         }  # fmt: skip
 
     def completed(self, **known: Any) -> "Alert":
@@ -104,15 +107,16 @@ class Alerts(Sequence[Alert]):
     __hash__ = None  # type: ignore[assignment]
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """A frame, a row an alert: time (datetime64[ns, UTC]), eight columns in all, and a column a named value.
+        """A frame, a row an alert: time (datetime64[ns, UTC]), nine columns in all, and a column a named value.
 
-        A value that is named like one of the eight has `_value` after its name; what an alert does not name is nan.
+        A value that is named like one of the nine has `_value` after its name; what an alert does not name is nan.
         """
         import pandas as pd
 
         columns = ("symbol", "strategy", "event", "severity", "message", "rule", "id")
         time = pd.DatetimeIndex(np.array([alert.time for alert in self], "M8[ns]")).tz_localize("UTC")
         data: dict[str, Any] = {"time": time} | {name: pd.Series([getattr(each, name) for each in self], dtype="str") for name in columns}
+        data["degraded"] = pd.Series([alert.degraded for alert in self], dtype="bool")
         fixed = frozenset(data)
         for name in dict.fromkeys(name for alert in self for name in alert.values):
             data[f"{name}_value" if name in fixed else name] = [alert.values.get(name, np.nan) for alert in self]

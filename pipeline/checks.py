@@ -202,7 +202,7 @@ def rows_of(build: Build, **rows: Any) -> "pandas.DataFrame":
     """The rows of a derived tape, as a frame."""
     ticks = tape_of(**rows)
     seen = observe(build, ticks)
-    return Ticks({name: seen.column(name) for name in seen.columns}, ticks.symbols).to_pandas()
+    return Ticks({name: seen.column(name) for name in seen.columns if name != "lost"}, ticks.symbols).to_pandas()
 
 
 def alerts_of(build: Build, **rows: Any) -> list[Alert]:

@@ -91,4 +91,4 @@ class HandMade:
         name = alert.id or self._ids[rule].id(event, symbol, time, ordinal)
         values = {str(key): float(value) for key, value in alert.values.items()}
         message, severity = str(alert.message), str(alert.severity)
-        return Alert(symbol, time, message, values, event, severity, self.strategy, rule, name, order)
+        return Alert(symbol, time, message, values, event, severity, self.strategy, rule, name, order, bool(alert.degraded))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.errors import BuildError
 from pipeline.flow import Signal, Tape
 from pipeline.functions import fingerprint
+from pipeline.gaps import FOREVER, either, flags_of
 from pipeline.graph import Stream
 from pipeline.kernels import Codes, Flags, Marks, Times, Values1D, kernel
 from pipeline.kernels import Floats as FloatsOut
@@ -28,6 +29,7 @@ from pipeline.values import Floats, Values
 __all__ = ["Combination", "Combined", "combine_latest", "combine_pair", "pair_of", "with_truth"]
 
 R = TypeVar("R")
+NO_TIMES, NO_CODES = np.empty(0, np.int64), np.empty(0, np.int32)
 RESERVED = frozenset({"symbol", "time", "strategy", "seq", "kind"})
 
 
@@ -53,6 +55,36 @@ def as_of(
         j += 1
 
 
+@kernel
+def doubt_as_of(
+    time: Times, symbol: Codes, strict: bool, their_time: Times, their_symbol: Codes, marks: Flags, losses: Flags, missing_time: Times,
+    missing_row: Times, missing_symbol: Codes, on_root: bool, doubtful: Marks, lost: Marks, out: Marks, out_lost: Marks,
+) -> None:  # fmt: skip
+    """As `as_of`, of marks; from the moment (or row of the root) at which their newest row is in doubt, it is marked."""
+
+    j = m = 0
+    for i in range(time.shape[0] + 1):
+        t = time[i] if i < time.shape[0] else FOREVER
+        while True:
+            comes = j < their_time.shape[0] and (their_time[j] < t or (not strict and their_time[j] == t))
+            lacks = m < missing_time.shape[0] and missing_time[m] <= t
+            if lacks and missing_time[m] == t and missing_row[m] >= 0:
+                lacks = on_root and missing_row[m] <= i
+
+            if lacks and (not comes or missing_time[m] < their_time[j]):
+                doubtful[missing_symbol[m]] = lost[missing_symbol[m]] = True
+                m += 1
+            elif comes:
+                doubtful[their_symbol[j]] = marks[j]
+                lost[their_symbol[j]] |= losses[j]
+                j += 1
+            else:
+                break
+        if i < time.shape[0]:
+            out[i], out_lost[i] = doubtful[symbol[i]], lost[symbol[i]]
+            lost[symbol[i]] = False
+
+
 class Combined:
     """A batch of combined signals on the rows of the base tape: `values` by name."""
 
@@ -65,6 +97,11 @@ class Combined:
     def fresh(self, name: str) -> NDArray[np.bool_]:
         """The rows on which a signal has new input."""
         return self.parts[name].fresh
+
+    def lost(self, name: str) -> NDArray[np.bool_] | None:
+        """The rows at which whoever reads all signals at the fresh rows of one lost an input, or got one in doubt."""
+        part, marks = self.parts[name], either(*(each.marks for each in self.parts.values()))
+        return either(part.losses, None if marks is None else part.fresh & marks)
 
 
 def with_truth(values: Mapping[str, NDArray[Any]], logical: Iterable[str]) -> Mapping[str, NDArray[Any]]:
@@ -91,6 +128,27 @@ class AsOf(Stateful):
         fresh.setflags(write=False)
         return Values(base, out, fresh)
 
+    def blank_doubt(self, symbols: int) -> State:
+        """Whether each symbol's newest value is in doubt, and whether something was lost since a row saw it."""
+        return State(symbols, doubtful=zeros(symbols, "?"), lost=zeros(symbols, "?"))
+
+    def with_marks(self, values: Values, strict: bool, theirs: Values) -> Values:
+        """The values, with the marks that the rows of the base tape see."""
+        base, rows = values.rows, theirs.rows
+        known = (theirs.marks, theirs.losses, rows.missing, base.lost)
+        if self.doubt is None and all(each is None for each in known):
+            return values
+        doubt, (marks, losses, missing, base_lost) = self.begin_to_doubt(), known
+        missing = (NO_TIMES, NO_TIMES, NO_CODES) if missing is None else missing
+
+        no, out, lost = flags_of(rows), np.empty(len(base), np.bool_), np.empty(len(base), np.bool_)
+        doubt_as_of(
+            base.columns["time"], base.columns["symbol"], strict, rows.columns["time"], rows.columns["symbol"],
+            no if marks is None else marks, no if losses is None else losses, *missing, base.root is base, doubt.doubtful, doubt.lost,
+            out, lost,
+        )  # fmt: skip
+        return values.marked(out if out.any() else None, either(base_lost, lost if lost.any() else None))
+
 
 class Combination(Stream[Combined]):
     """Signals by name on the rows of one tape."""
@@ -110,9 +168,12 @@ class Combination(Stream[Combined]):
         def across_tapes() -> Combined:
             rows = base.item
             items = {label: (signal.item, joins[label]) for label, signal in signals.items()}
-            return Combined(
-                rows, {label: item if join is None else join.on(rows, strict[label], item) for label, (item, join) in items.items()}
-            )
+            parts = {label: item if join is None else join.on(rows, strict[label], item) for label, (item, join) in items.items()}
+            if base.graph.gaps:
+                for label, (item, join) in items.items():
+                    if join is not None:
+                        join.with_marks(parts[label], strict[label], item)
+            return Combined(rows, parts)
 
         super().__init__(base.graph, name, owner, across_tapes if any(joins.values()) else side_by_side)
         self.tape, self.signals = base, dict(signals)
@@ -132,10 +193,12 @@ class Combination(Stream[Combined]):
         def compute(combined: Combined) -> Floats:
             return np.asarray(function(Rows(combined.rows, with_truth(combined.values, logical))), dtype=np.float64)
 
-        return self.signal(compute, label, owner)
+        return self.signal(compute, label, owner, sees_rows=True)
 
-    def signal(self, compute: Callable[[Combined], Floats], label: str, owner: str | None, logical: bool = False) -> Signal:
-        """A signal of a function of the combination."""
+    def signal(
+        self, compute: Callable[[Combined], Floats], label: str, owner: str | None, logical: bool = False, sees_rows: bool = False
+    ) -> Signal:  # fmt: skip
+        """A signal of a function of the combination; `sees_rows`: of the row's own columns too."""
 
         def step() -> Values:
             combined = self.item
@@ -145,7 +208,12 @@ class Combination(Stream[Combined]):
                 raise BuildError(f"{label} returned the shape {value.shape} for {rows} rows; it must give one value a row")
             value = np.ascontiguousarray(value).view()
             value.setflags(write=False)
-            return Values(combined.rows, value, np.logical_or.reduce([part.fresh for part in combined.parts.values()]))
+            values = Values(combined.rows, value, np.logical_or.reduce([part.fresh for part in combined.parts.values()]))
+            if self.graph.gaps:
+                parts = combined.parts.values()
+                marks = either(combined.rows.lost if sees_rows else None, *(part.marks for part in parts))
+                values.marked(marks, either(*(part.losses for part in parts)))
+            return values
 
         return Signal(self.tape, f"{self.name} | {label}", owner, step, logical)
 

@@ -107,12 +107,13 @@ class StrategyChoice:
 
 @dataclass(frozen=True)
 class Config:
-    """Settings by key, strategies, what is wrong with them, and what the environment filled in, by name."""
+    """Settings by key, strategies, what is wrong with them, what the environment filled in, by name, and venues of JSON messages."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
     strategies: tuple[StrategyChoice, ...] = ()
     problems: tuple[Problem, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
+    venues: Mapping[str, Any] = field(default_factory=dict)
 
     def checked(self) -> Self:
         """This configuration; ConfigError names everything that is wrong with it."""
@@ -173,15 +174,16 @@ class TomlReader:
         """What the file says, and what is wrong with it."""
         values = dict(self._values())
         strategies = tuple(self._strategies())
+        venues = self._filled("venue", self.tables.get("venue", {}), self._place("venue", ""))
         problems = tuple(Problem(key, concealed(text, self.secrets)) for key, text in self.problems)
-        return Config(values, strategies, problems, self.secrets)
+        return Config(values, strategies, problems, self.secrets, venues)
 
     def _values(self) -> Iterator[tuple[str, Value]]:
         for section, entries in self.tables.items():
-            if section == "strategy":
+            if section in ("strategy", "venue"):
                 continue
             if section not in SECTIONS or not isinstance(entries, dict):
-                self._unknown(section, section, (*SECTIONS, "strategy"))
+                self._unknown(section, section, (*SECTIONS, "strategy", "venue"))
                 continue
             for name, value in entries.items():
                 key = f"{section}.{name}"
@@ -271,7 +273,7 @@ def settled(config: Config, given: Mapping[str, Any]) -> Config:
         except ParameterError as error:
             problems.append(Problem(setting.key, f"{error}"))
             values[setting.key] = Value(setting.default)
-    return Config(values, config.strategies, tuple(problems), config.secrets)
+    return Config(values, config.strategies, tuple(problems), config.secrets, config.venues)
 
 
 def who_says(setting: Setting, config: Config, given: Mapping[str, Any]) -> tuple[Value, str]:

@@ -68,6 +68,12 @@ class LiveFeed(Protocol):
         Raises UsageError or InputError where there is nothing left to listen to; whatever `deliver` raises goes through.
         """
 
+    def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
+        """Call `tell(symbol, trade_id, what)` where a trade is corrected or cancelled; beside that its symbol gets a GAP row."""
+
+    def on_refused(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        """Call `tell` with every message that could not be read: connection, reason, and its beginning."""
+
     def close(self) -> None:
         """Ask `listen` to come to its end."""
 

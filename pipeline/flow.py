@@ -20,7 +20,7 @@ from pipeline.probe import Rows, check_condition
 from pipeline.stage import Input, Operator, Stage, is_ours
 from pipeline.ticks import Kind, Ticks, ordered
 from pipeline.units import UNKNOWN, unit_of_columns, unit_of_result
-from pipeline.values import Flags, Floats, Values, as_float, computed, evaluate
+from pipeline.values import Flags, Floats, Values, as_float, as_prices, computed, evaluate
 
 __all__ = ["Signal", "Tape", "where"]
 
@@ -48,6 +48,8 @@ class Tape(Stream[Ticks]):
             super().emit(item)
         if self._is_root:
             self.item = item
+            if item.find_gaps():
+                self.graph.gaps = True
             self.graph.compute()
 
     def complete(self) -> None:
@@ -98,7 +100,7 @@ class Tape(Stream[Ticks]):
                 return Input(ticks, fresh, *[as_float(columns[name]) for name in reads])
             return Input(ticks, fresh, as_float(columns[first]))
 
-        signal = work(self, self.tape, operator, read, unit_of_columns(reads))
+        signal = work(self, self.tape, operator, read, lambda: self.item.lost, unit_of_columns(reads))
         if type(operator) is Column:
             signal.unfilled = read
             signal.finite = trades and not self.derived and first in ("price", "size")
@@ -122,7 +124,8 @@ class Tape(Stream[Ticks]):
             if not self.has(name):
                 raise self._without(name, derivation)
         trades = self.derived or self.kind_of(()) is Kind.TRADE
-        return derive(self, derivation, lambda: (self.item, self.item.trades if trades else self.item.quotes), 1 if self.derived else 0)
+        shift = 1 if self.derived else 0
+        return derive(self, derivation, lambda: (self.item, self.item.trades if trades else self.item.quotes, self.item.lost), shift)
 
     def where(self, condition: Callable[[Any], Any]) -> "Tape":
         """The same rows, of which only those count that meet the condition; see `where`."""
@@ -132,11 +135,7 @@ class Tape(Stream[Ticks]):
 
         def filtered() -> Ticks:
             ticks = self.item
-            met = ticks.counted
-            if len(ticks):
-                met = evaluate(condition, Rows(ticks, {}), len(ticks))
-                met = met if ticks.counted is None else met & ticks.counted
-            return Ticks(ticks.columns, ticks.symbols, ticks.root, met)
+            return ticks.counting(evaluate(condition, Rows(ticks, {}), len(ticks))) if len(ticks) else ticks
 
         return Tape(self.graph, f"{self.name} | where({fingerprint(condition)})", self.columns, self.tape, owner, self.derived, filtered)
 
@@ -148,9 +147,9 @@ class Signal(Stream[Values], Arithmetic):
     __iadd__ = Arithmetic.__add__
     __getitem__ = Arithmetic.__getitem__
 
-    def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False) -> None:
+    def __init__(self, tape: Tape, name: str, owner: str | None, step: Callable[[], Values], logical: bool = False, unit: str = "") -> None:
         super().__init__(tape.graph, name, owner, step)
-        self.tape, self.logical, self.unit = tape, logical, UNKNOWN
+        self.tape, self.logical, self.unit = tape, logical, unit
         self.unfilled: Callable[[], Input] | None = None
         self.finite = False  # whether ingest has made sure of every fresh value
         self.filled = False
@@ -173,7 +172,10 @@ class Signal(Stream[Values], Arithmetic):
             values = self.item
             return Input(values.rows, values.fresh & (values.value == values.value), values.value)
 
-        return work(self, self.tape, operator, read, self.unit)
+        def lost() -> Flags | None:
+            return self.item.losses if self.unfilled is None else self.unfilled().rows.lost
+
+        return work(self, self.tape, operator, read, lost, self.unit)
 
     def with_other(self, other: "Signal", operator: Operator) -> "Signal":
         """The signal of an operator on this signal and another; it advances on fresh rows on which neither is nan."""
@@ -186,19 +188,15 @@ class Signal(Stream[Values], Arithmetic):
             x, y = combined.values["left"], combined.values["right"]
             return Input(combined.rows, combined.fresh("left") & ~(np.isnan(x) | np.isnan(y)), x, y)
 
-        return work(pair, pair.tape, operator, read)
+        return work(pair, pair.tape, operator, read, lambda: pair.item.lost("left"))
 
     def derive(self, derivation: Derivation) -> Tape:
         """A tape of rows of its own, made of this signal's values as prices of size 0."""
         self.fill()
 
-        def read() -> tuple[Ticks, Flags]:
-            rows, value = self.item.rows, self.item.value
-            columns = {name: rows.columns[name] for name in ("seq", "time", "symbol", "kind")} | {
-                "price": value,
-                "size": np.zeros(len(value)),
-            }
-            return Ticks(columns, rows.symbols, rows.root), self.item.fresh & ~np.isnan(value)
+        def read() -> tuple[Ticks, Flags, Flags | None]:
+            values = self.item
+            return as_prices(values.rows, values.value), values.fresh & ~np.isnan(values.value), values.losses
 
         return derive(self, derivation, read, 1 if self.tape.derived else 0)
 
@@ -215,11 +213,10 @@ class Signal(Stream[Values], Arithmetic):
         def filtered() -> Values:
             rows, value, fresh = self.item.rows, self.item.value, self.item.fresh
             met = fresh & evaluate(condition, Rows(rows, {"value": value}), len(rows)) if len(rows) else fresh
-            return Values(rows, value, met)
+            return Values(rows, value, met, self.item.marks, self.item.losses)
 
-        found = Signal(self.tape, f"{self.name} | where({fingerprint(condition)})", self.owner or self.graph.owner, filtered, self.logical)
-        found.unit = self.unit
-        return found
+        name = f"{self.name} | where({fingerprint(condition)})"
+        return Signal(self.tape, name, self.owner or self.graph.owner, filtered, self.logical, self.unit)
 
     def with_signal(self, other: "Signal", function: Callable[..., Any], sign: str, logical: bool) -> "Signal":
         """The signal of a function of the values of two."""
@@ -236,7 +233,7 @@ class Signal(Stream[Values], Arithmetic):
 
         def computed_here() -> Values:
             values = self.item
-            return Values(values.rows, computed(function, name, values.value), values.fresh)
+            return Values(values.rows, computed(function, name, values.value), values.fresh, values.marks, values.losses)
 
         made = self.made[owner, name, function] = Signal(self.tape, f"{self.name} | {name}", self.owner or owner, computed_here, logical)
         return made
@@ -255,15 +252,18 @@ def where(condition: Callable[[Any], Any]) -> Callable[[S], S]:
     return lambda source: source.where(condition)
 
 
-def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[], Input], unit: str = UNKNOWN) -> Signal:
-    """Put a stage between a stream, whose unit is told, and a new signal."""
+def work(
+    source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[], Input], lost: Callable[[], Flags | None], unit: str = UNKNOWN
+) -> Signal:
+    """Put a stage between a stream, whose unit is told, and a new signal; `lost` tells the rows whose input was lost or is in doubt."""
     owner = owner_of(source, operator)
     key = (owner, operator)
     known = source.made.get(key)
     if known is not None:
         return known  # type: ignore[no-any-return]
-    stage = Stage(operator, source.graph.capacity)
-    name = source.graph.add_stage(f"{source.name} | {stage.fingerprint}", stage, owner)
+    graph = source.graph
+    stage = Stage(operator, graph.capacity)
+    name = graph.add_stage(f"{source.name} | {stage.fingerprint}", stage, owner)
     shift = 1 if tape.derived else 0
 
     def step() -> Values:
@@ -271,10 +271,13 @@ def work(source: Stream[Any], tape: Tape, operator: Operator, read: Callable[[],
             return UNREAD  # type: ignore[no-any-return]
         batch = read()
         batch.shift = shift
-        return Values(batch.rows, stage.step(batch), batch.fresh)
+        values = Values(batch.rows, stage.step(batch), batch.fresh)
+        if graph.gaps:
+            dirty = lost()
+            values.marked(stage.marks(batch, dirty), dirty)
+        return values
 
-    signal = source.made[key] = Signal(tape, name, owner, step)
-    signal.unit = unit_of_result(operator.unit, unit)
+    signal = source.made[key] = Signal(tape, name, owner, step, unit=unit_of_result(operator.unit, unit))
     return signal
 
 
@@ -284,7 +287,7 @@ def owner_of(source: Stream[Any], made: object) -> str | None:
     return source.owner or (None if is_ours(made) else source.graph.owner)
 
 
-def derive(source: Stream[Any], derivation: Derivation, read: Callable[[], tuple[Ticks, Flags]], shift: int) -> Tape:
+def derive(source: Stream[Any], derivation: Derivation, read: Callable[[], tuple[Ticks, Flags, Flags | None]], shift: int) -> Tape:
     """Put a derivation between a stream and a new tape; it has one batch, perhaps empty, for each batch."""
     owner = owner_of(source, derivation)
     known = source.made.get((owner, derivation))

@@ -56,6 +56,7 @@ class Graph:
     """What the streams of one run share.
 
     `further` are columns that the feed reads only where somebody asks for them; `claimed` are those that somebody did.
+    `gaps` tells whether there was a GAP row: until then nothing looks for marks.
     """
 
     symbols: SymbolTable
@@ -73,6 +74,7 @@ class Graph:
     next_row: int = 0
     position: tuple[int, int] = (0, 0)
     running: bool = False
+    gaps: bool = False
     _thread: int = 0
 
     @contextmanager
@@ -177,6 +179,8 @@ class Graph:
             stage.restore(snapshot.stages[name])
             stage.grow(self.capacity)
         self.next_row = snapshot.next_row
+        self.gaps = any(stage.doubt is not None for stage in self.stages.values())
+
         for owner, said in snapshot.quarantined.items():
             self.faults[owner] = Fault(owner, RuntimeError(said), snapshot.next_row)
 

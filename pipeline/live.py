@@ -13,17 +13,20 @@ from reactivex.disposable import Disposable
 
 from pipeline.alerts import Alert, Alerts
 from pipeline.broker import Broker, topic_of
+from pipeline.corrections import Corrected, Corrections
 from pipeline.errors import SinkError, UsageError
 from pipeline.feed import LiveFeed, reading_further
 from pipeline.graph import Fault
 from pipeline.ingest import RawRows
 from pipeline.outlet import Outlet
 from pipeline.report import Report
+from pipeline.row_checks import YEAR_2000
 from pipeline.running import LOG, Run
 from pipeline.sinks import Sink
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS
 from pipeline.tape_files import TapeWriter
+from pipeline.ticks import Kind, Ticks
 from pipeline.watchdog import Hang
 
 __all__ = ["KEPT", "Live"]
@@ -69,10 +72,14 @@ class Live:
             feed, *strategies, late="clamp", on_bad="skip", max_symbols=max_symbols, quarantine=quarantine, keep_alerts=False,
             broker=broker, on_fault=on_fault, on_hang=on_hang,
         )  # fmt: skip
+        self.run.feed = reading_further(self.run.feed, self.run.graph.claimed)
         self.run.report.again = None
+        self._strategies = strategies
         self.sinks = tuple(sinks)
         self.recent: deque[Alert] = deque(maxlen=KEPT)
         self._alerts: Outlet[Alert] = Outlet(self._subscriber_failed)
+        self._corrected: Outlet[Corrected] = Outlet(self._subscriber_failed)
+        self._corrections = Corrections()
         self._writer = None if record is None else TapeWriter(record)
         self._work: asyncio.Task[None] | None = None
         self._working = asyncio.Event()
@@ -100,6 +107,11 @@ class Live:
         return found
 
     @property
+    def corrections(self) -> Observable[Corrected]:
+        """The trades that a venue took back, with the alerts that were raised on them."""
+        return self._corrected
+
+    @property
     def report(self) -> Report:
         """What has been so far."""
         return self.run.report
@@ -109,8 +121,10 @@ class Live:
         if self._work is not None:
             raise UsageError("this run has been started already; make another")
         run = self.run
-        run.feed = reading_further(run.feed, run.graph.claimed)
+        warm(run.feed.columns, self._strategies, self.run.graph.symbols.limit)
         run.on_alerts = self._raised
+        run.feed.on_corrected(self._taken_back)
+        run.feed.on_refused(run.put_aside)
         if self._writer is not None:
             run.on_batch = self._writer.write
         self._health = self.broker.publish_from(self.changes, topic_of_change)
@@ -156,13 +170,21 @@ class Live:
             self.report.alerts = Alerts(self.recent)
             self.report.of_feed = run.feed.facts()
             self._alerts.close()
+            self._corrected.close()
 
     def _accept(self, raw: RawRows) -> None:
         with np.errstate(all="ignore"):
             self.run.accept(raw)
 
+    def _taken_back(self, symbol: str, trade_id: int | str, what: str) -> None:
+        corrected = Corrected(symbol, trade_id, what, self._corrections.of(symbol, trade_id))
+        if corrected.alerts:
+            self.report.corrected.append(corrected)
+        self._corrected.emit(corrected)
+
     def _raised(self, alerts: list[Alert]) -> None:
         self.recent.extend(alerts)
+        self._corrections.remember(alerts, self.run.tape.item)
         for alert in alerts:
             self._alerts.emit(alert)
 
@@ -177,6 +199,16 @@ class Live:
             except SinkError:
                 self.feed.close()
                 raise
+
+
+def warm(columns: frozenset[str], strategies: Sequence[Strategy], limit: int) -> None:
+    """Compile, or load, every kernel that the strategies need, before anything is heard: HEARTBEATs go through a graph of their own."""
+    rows: dict[str, Any] = dict.fromkeys(columns - {"seq", "time", "symbol", "kind"}, np.zeros(2))
+    ticks = Ticks.of(time=[YEAR_2000, YEAR_2000 + 1], symbol=["", ""], kind=np.full(2, Kind.HEARTBEAT), **rows)
+    ready = Run(ticks, *strategies, keep_alerts=False, max_symbols=limit, on_fault=lambda fault: None, on_hang=lambda hang: None)
+    with np.errstate(all="ignore"):
+        for raw in ready.feed.rows():
+            ready.accept(raw)
 
 
 def topic_of_change(change: object) -> str:

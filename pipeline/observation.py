@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts import Alert
 from pipeline.flow import Tape
+from pipeline.gaps import flags_of
 from pipeline.graph import Graph, GraphSnapshot
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -58,9 +59,10 @@ class Observed:
     def take(self, label: str, item: Any) -> None:
         """One item of whatever is observed."""
         if isinstance(item, Values):
-            found, rows = {"value": item.value, "fresh": item.fresh}, item.rows
+            marks = flags_of(item.rows) if item.marks is None else item.marks
+            found, rows = {"value": item.value, "fresh": item.fresh, "marks": marks}, item.rows
         elif isinstance(item, Ticks):
-            found, rows = dict(item.columns), item
+            found, rows = item.columns | {"lost": flags_of(item) if item.lost is None else item.lost}, item
         else:
             self.alerts.extend([item] if isinstance(item, Alert) else item)
             return

@@ -1,4 +1,4 @@
-"""Plug-ins: feeds, sinks and strategies by name, ours and those of any installed package, found by entry points."""
+"""Plug-ins: feeds, venues, servers, sinks and strategies by name, ours and those of any installed package, found by entry points."""
 
 import re
 from dataclasses import dataclass
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Plugin", "load", "names_feed", "open_feed", "open_sink", "plugins"]
 
-KINDS = ("feed", "venue", "sink", "strategy")
+KINDS = ("feed", "venue", "server", "sink", "strategy")
 SCHEME = re.compile(r"([A-Za-z][\w.+-]+):(.*)", re.DOTALL)
 """Two letters at least: one is a drive."""
-GROUPS = {"feed": "rxtape.feeds", "venue": "rxtape.venues", "sink": "rxtape.sinks", "strategy": "rxtape.strategies"}
+GROUPS = {
+    "feed": "rxtape.feeds", "venue": "rxtape.venues", "server": "rxtape.servers", "sink": "rxtape.sinks", "strategy": "rxtape.strategies",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Plugin:
 
 
 def plugins(kind: str) -> list[Plugin]:
-    """Everything of a kind (feed, sink, strategy) that is installed, by name; nothing is imported."""
+    """Everything of a kind (feed, server, sink, strategy) that is installed, by name; nothing is imported."""
     found = [Plugin(kind, point.name, point.value, package_of(point)) for point in entry_points(group=GROUPS[kind])]
     return sorted(found, key=lambda plugin: (plugin.name, plugin.package))
 

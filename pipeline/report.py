@@ -2,11 +2,13 @@
 
 import html
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.alerts import Alert, Alerts
+from pipeline.corrections import Corrected
 from pipeline.errors import RxtapeError
 from pipeline.graph import Fault
 from pipeline.watchdog import Hang
@@ -64,7 +66,7 @@ class Report:
     strategies and sinks that were cut off, `undelivered` counts what those sinks did not get. `incomplete` is the error
     that ended the input early: what was judged before it stands. `stopped_by` is the number of the signal that stopped the
     run (13: the reader of a pipe has left), or 0. `again` builds the same run once more, without its sinks. `of_feed` is
-    what a live feed says of itself.
+    what a live feed says of itself, `corrected` the newest 1,000 trades it took back after they had raised alerts.
     """
 
     ticks: int = 0
@@ -83,6 +85,7 @@ class Report:
     incomplete: RxtapeError | None = None
     stopped_by: int = 0
     of_feed: list[tuple[str, str]] = field(default_factory=list)
+    corrected: deque[Corrected] = field(default_factory=lambda: deque(maxlen=1000))
     again: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -134,6 +137,7 @@ class Report:
         """What went wrong, as name and value."""
         rows = [("QUARANTINED", str(fault)) for fault in self.quarantined]
         rows += [("undelivered", f"{count:,} alerts to {sink}") for sink, count in self.undelivered.items()]
+        rows += [("corrected", str(each)) for each in self.corrected]
         rows += [("slow", str(hang)) for hang in self.hangs]
         if self.incomplete is not None:
             rows.append(("INCOMPLETE", str(self.incomplete)))

@@ -14,10 +14,10 @@ from pipeline.kernels import Codes, Counts, Flags, Ints, Times, inline, kernel
 __all__ = ["MEMORY_COLUMNS", "every_row", "rule_rows"]
 
 INACTIVE, PENDING, COOLING, ACTIVE = 0, 1, 2, 3
-STATE, DUE, COOLED, HOLD_NEXT, HOLD_PREVIOUS, COOL_NEXT, COOL_PREVIOUS, LAST_ROW, TIED_TIME, TIED_ROWS = range(10)
+STATE, DUE, COOLED, HOLD_NEXT, HOLD_PREVIOUS, COOL_NEXT, COOL_PREVIOUS, LAST_ROW, TIED_TIME, TIED_ROWS, DOUBT = range(11)
 """Columns of a symbol's memory. LAST_ROW: one more than its last known row of this batch while it waits, 0 if before.
-TIED_*: its newest time, and how many rows it has of that time."""
-MEMORY_COLUMNS = 10
+TIED_*: its newest time, and how many rows it has of that time. DOUBT: 1 if what it waits with is in doubt."""
+MEMORY_COLUMNS = 11
 HOLD, COOL, BUSY, TOUCHED, EVENTS = 0, 2, 4, 5, 6
 """Places in `lists`: head and tail of both queues, how many symbols are not inactive, counts of this batch."""
 NEVER = 1 << 62
@@ -61,22 +61,23 @@ def next_deadline(memory, lists):  # type: ignore[no-untyped-def]
 
 
 @inline
-def tell(events, lists, time, k, cleared, row, ordinal):  # type: ignore[no-untyped-def]
+def tell(events, lists, time, k, cleared, row, ordinal, doubt):  # type: ignore[no-untyped-def]
     m = lists[EVENTS]
     events[m, 0] = time
     events[m, 1] = k
     events[m, 2] = cleared
     events[m, 3] = row
     events[m, 4] = ordinal
+    events[m, 5] = doubt
     lists[EVENTS] = m + 1
 
 
 @inline
-def raise_alert(memory, lists, events, time, k, cooldown, row, ordinal):  # type: ignore[no-untyped-def]
+def raise_alert(memory, lists, events, time, k, cooldown, row, ordinal, doubt):  # type: ignore[no-untyped-def]
     if memory[k, STATE] == INACTIVE:
         lists[BUSY] += 1
     memory[k, STATE] = ACTIVE
-    tell(events, lists, time, k, 0, row, ordinal)
+    tell(events, lists, time, k, 0, row, ordinal, doubt)
     if cooldown > 0:
         memory[k, COOLED] = time + cooldown
         link(memory, lists, COOL, k)
@@ -95,11 +96,11 @@ def meet_deadlines(memory, lists, events, until, cooldown):  # type: ignore[no-u
             if memory[held, COOLED] > hold_due:
                 memory[held, STATE] = COOLING
             else:
-                raise_alert(memory, lists, events, hold_due, held, cooldown, memory[held, LAST_ROW] - 1, -1)
+                raise_alert(memory, lists, events, hold_due, held, cooldown, memory[held, LAST_ROW] - 1, -1, memory[held, DOUBT])
         else:
             unlink(memory, lists, COOL, cooled)
             if memory[cooled, STATE] == COOLING:
-                raise_alert(memory, lists, events, cool_due, cooled, cooldown, memory[cooled, LAST_ROW] - 1, -1)
+                raise_alert(memory, lists, events, cool_due, cooled, cooldown, memory[cooled, LAST_ROW] - 1, -1, memory[cooled, DOUBT])
 
 
 @inline
@@ -131,10 +132,14 @@ def count_ties(time, symbol, memory):  # type: ignore[no-untyped-def]
 
 @kernel
 def rule_rows(
-    time: Times, symbol: Codes, met: Flags, clear: Flags, known: Flags, until: int, hold: int, cooldown: int, memory: Counts, lists: Ints,
-    touched: Ints, events: Counts,
+    time: Times, symbol: Codes, met: Flags, clear: Flags, known: Flags, marked: bool, marks: Flags, suppress: bool, until: int, hold: int,
+    cooldown: int, memory: Counts, lists: Ints, touched: Ints, events: Counts,
 ) -> None:  # fmt: skip
-    """events: time, code, 1 if cleared, row (-1: before this batch), ordinal (-1: a deadline)."""
+    """events: time, code, 1 if cleared, row (-1: before this batch), ordinal (-1: a deadline), 1 if in doubt.
+
+    A marked row puts in doubt whatever waits: for good if it is held, else until the next row that is not. With `suppress`
+    it ends the wait, and is no row on which anything is known.
+    """
     lists[TOUCHED] = 0
     lists[EVENTS] = 0
     deadline = next_deadline(memory, lists)
@@ -147,34 +152,41 @@ def rule_rows(
             continue
         k = symbol[i]
         state = memory[k, STATE]
-        if k == 0 or (state == INACTIVE and not (met[i] and known[i])):
+        doubt = marked and marks[i]
+        sees = known[i] and not (suppress and doubt)
+        if k == 0 or (state == INACTIVE and not (met[i] and sees)):
             continue
         if state == ACTIVE:
-            if clear[i] and known[i]:
+            if clear[i] and sees:
                 memory[k, STATE] = INACTIVE
                 lists[BUSY] -= 1
-                tell(events, lists, t, k, 1, i, ordinal_of(time, symbol, memory, i, k))
+                tell(events, lists, t, k, 1, i, ordinal_of(time, symbol, memory, i, k), doubt)
             continue
         if state == INACTIVE:
             if hold == 0 and memory[k, COOLED] <= t:
-                raise_alert(memory, lists, events, t, k, cooldown, i, ordinal_of(time, symbol, memory, i, k))
+                raise_alert(memory, lists, events, t, k, cooldown, i, ordinal_of(time, symbol, memory, i, k), doubt)
                 deadline = next_deadline(memory, lists)
                 continue
             lists[BUSY] += 1
             memory[k, STATE] = COOLING
+            memory[k, DOUBT] = 0
             if hold > 0:
                 memory[k, STATE] = PENDING
                 memory[k, DUE] = t + hold
                 link(memory, lists, HOLD, k)
                 deadline = next_deadline(memory, lists)
-        elif known[i] and not met[i]:
+        elif (sees and not met[i]) or (suppress and doubt):
             if state == PENDING:
                 unlink(memory, lists, HOLD, k)
                 deadline = next_deadline(memory, lists)
             memory[k, STATE] = INACTIVE
             lists[BUSY] -= 1
             continue
-        if known[i]:
+        if doubt:
+            memory[k, DOUBT] = 1
+        elif hold == 0 and sees:
+            memory[k, DOUBT] = 0
+        if sees:
             if memory[k, LAST_ROW] == 0:
                 touched[lists[TOUCHED]] = k
                 lists[TOUCHED] += 1
@@ -192,6 +204,6 @@ def every_row(time: Times, symbol: Codes, hits: Times, cooldown: int, memory: Co
         k = symbol[i]
         if k > 0 and memory[k, COOLED] <= time[i]:
             memory[k, COOLED] = time[i] + cooldown
-            tell(events, lists, time[i], k, 0, i, ordinal_of(time, symbol, memory, i, k))
+            tell(events, lists, time[i], k, 0, i, ordinal_of(time, symbol, memory, i, k), 0)
     if time.shape[0]:
         count_ties(time, symbol, memory)

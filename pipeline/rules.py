@@ -13,6 +13,7 @@ from pipeline.combine import Combination, Combined, with_truth
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BuildError, ParameterError, UnknownName
 from pipeline.functions import fingerprint
+from pipeline.gaps import either, flags_of, with_losses
 from pipeline.graph import Stream
 from pipeline.probe import Rows, check_condition
 from pipeline.rule_machine import BUSY, EVENTS, LAST_ROW, MEMORY_COLUMNS, TOUCHED
@@ -28,7 +29,9 @@ QUOTE = int(Kind.QUOTE)
 SEVERITIES = ("info", "warning", "critical")
 NOTHING = np.empty(0, np.bool_)
 NO_ROWS = np.empty(0, np.int64)
-NO_EVENTS = np.empty((0, 5), np.int64)
+NO_EVENTS = np.empty((0, 6), np.int64)
+ON_GAP = ("mark", "suppress")
+NEVER_IN_DOUBT = {"time", "seq", "symbol", "kind", "strategy"}
 
 
 class Rule(Stateful):
@@ -36,7 +39,7 @@ class Rule(Stateful):
 
     def __init__(self, text: str, symbols: int, columns: tuple[str, ...]) -> None:
         self.columns = columns
-        self._events = np.empty((0, 5), np.int64)
+        self._events = np.empty((0, 6), np.int64)
         self._touched = np.empty(0, np.int64)
         super().__init__(text, symbols)
 
@@ -54,8 +57,14 @@ class Rule(Stateful):
         """Room for all events a batch can have: one a row, and one a waiting symbol."""
         most = 2 * rows + int(self.state.lists[BUSY]) + 1
         if len(self._events) < most:
-            self._events, self._touched = np.empty((most, 5), np.int64), np.empty(most, np.int64)
+            self._events, self._touched = np.empty((most, 6), np.int64), np.empty(most, np.int64)
         return self._events, self._touched
+
+    def put_back(self, events: NDArray[np.int64], place: NDArray[np.int64]) -> None:
+        """Say by their places among the rows alone what was found with gaps put among them."""
+        codes, of_batch = self._touched[: self.state.lists[TOUCHED]], events[:, 3] >= 0
+        events[of_batch, 3] = place[events[of_batch, 3]]
+        self.state.memory[codes, LAST_ROW] = place[self.state.memory[codes, LAST_ROW] - 1] + 1
 
     def save_values(self, columns: list[NDArray[Any]]) -> None:
         """Keep the last values of whoever waits, for a deadline in a later batch."""
@@ -71,7 +80,7 @@ class AlertStream(Stream[list[Alert]]):
 
     def __init__(
         self, source: Combination, condition: Condition, clear: Condition | None, hold: int, cooldown: int, severity: str, message: str,
-        every: bool, name: str,
+        every: bool, name: str, on_gap: str,
     ) -> None:  # fmt: skip
         graph = source.graph
         owner = source.owner or graph.owner
@@ -82,16 +91,19 @@ class AlertStream(Stream[list[Alert]]):
                 f"two rules of {owner} are named {self.rule!r}, their alerts would have the same ids; give one another name=..."
             )
         self.source, self.condition, self.clear, self.every = source, condition, clear, every
-        self.hold, self.cooldown, self.severity, self.message = hold, cooldown, severity, message
+        self.hold, self.cooldown, self.severity, self.message, self.suppress = hold, cooldown, severity, message, on_gap == "suppress"
         self.logical = {label for label, signal in source.signals.items() if signal.logical}
         used, told = self._check(), self._in_message()
         for column in used | told:
             source.tape.has(column)
         self.used = sorted(used - {"time", "seq", "symbol", "kind", "side"})
         self.tells_time = "time" in told
+        self.watched = [name for name in source.signals if name in used | told]
+        self.sees_rows = not source.tape.derived or bool((used | told) - set(source.signals) - NEVER_IN_DOUBT)
         shown = (*source.signals, *sorted((used | told) - set(source.signals) - {"symbol", "time", "strategy"}))
         identity = graph.identities.get(owner or "", owner or "")
         text = f"{identity}: alert_when({fingerprint(condition)}, {fingerprint(clear) if clear else None}, {hold}, {cooldown}, {every})"
+        text += ", on_gap='suppress'" if self.suppress else ""
         self.stage = Rule(text, graph.capacity, shown)
         graph.add_stage(self.name, self.stage, owner)
         self.ids = AlertIds(identity, self.rule)
@@ -146,39 +158,51 @@ class AlertStream(Stream[list[Alert]]):
         return self._run(combined, met, clear, known)
 
     def _run(self, combined: Combined, met: NDArray[np.bool_], clear: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.int64]:
-        rows, stage = combined.rows, self.stage
-        events, touched = stage.scratch(len(rows))
+        rows, stage, marks, place = combined.rows, self.stage, None, None
+        time, symbol = rows.columns["time"], rows.columns["symbol"]
+        if self.graph.gaps:
+            marks = self._marks(combined)
+            if rows.root is not rows and rows.root.lost is not None and self.source.tape.derived:
+                marks = flags_of(rows) if marks is None else marks
+                time, symbol, place, met, clear, known, marks = with_losses(
+                    rows, (met, False), (clear, False), (known, False), (marks, True)
+                )
+        events, touched = stage.scratch(len(time))
         state, until = stage.state, int(rows.root.columns["time"][-1])
         rule_machine.rule_rows(
-            rows.columns["time"],
-            rows.columns["symbol"],
-            met,
-            clear,
-            known,
-            until,
-            self.hold,
-            self.cooldown,
-            state.memory,
-            state.lists,
-            touched,
-            events,
-        )
-        return events[:told] if (told := state.lists.item(EVENTS)) else NO_EVENTS
+            time, symbol, met, clear, known, marks is not None, met if marks is None else marks, self.suppress, until, self.hold,
+            self.cooldown, state.memory, state.lists, touched, events,
+        )  # fmt: skip
+        found = events[:told] if (told := state.lists.item(EVENTS)) else NO_EVENTS
+        if place is not None:
+            stage.put_back(found, place)
+        return found
+
+    def _marks(self, combined: Combined) -> NDArray[np.bool_] | None:
+        """The rows on which something that the rule tells of is in doubt."""
+        own = combined.rows.lost if self.sees_rows else None
+        return either(own, *(combined.parts[name].marks for name in self.watched))
 
     def _every(self, combined: Combined, met: NDArray[np.bool_]) -> NDArray[np.int64]:
         """NaN and freshness are looked at only where the condition holds."""
         rows, stage, hits = combined.rows, self.stage, NO_ROWS
+        marks = self._marks(combined) if self.graph.gaps else None
         if np.count_nonzero(met):
             hits = met.nonzero()[0]
             keep = self._fresh_at(hits, combined)
             for name in self.used:
                 column = self._column(combined, name)[hits]
                 keep &= column == column
+            if self.suppress and marks is not None:
+                keep &= ~marks[hits]
             hits = hits[keep]
         events, _ = stage.scratch(len(rows))
         state = stage.state
         rule_machine.every_row(rows.columns["time"], rows.columns["symbol"], hits, self.cooldown, state.memory, state.lists, events)
-        return events[:told] if (told := state.lists.item(EVENTS)) else NO_EVENTS
+        found = events[:told] if (told := state.lists.item(EVENTS)) else NO_EVENTS
+        if marks is not None:
+            found[:, 5] = marks[found[:, 3]]
+        return found
 
     def _fresh_at(self, hits: NDArray[np.int64], combined: Combined) -> NDArray[np.bool_]:
         """Whether each of these rows brings new input to anything the condition uses."""
@@ -203,18 +227,21 @@ class AlertStream(Stream[list[Alert]]):
         columns, seq = [self._column(combined, name) for name in names], ticks.columns["seq"]
         derived = self.source.tape.derived
         alerts = []
-        for time, code, cleared, row, ordinal in events.tolist():
+        for time, code, cleared, row, ordinal, doubt in events.tolist():
             found = [float(column.item(row)) for column in columns] if row >= 0 else stage.state.saved[code].tolist()
             order = Order(time, 0) if ordinal < 0 else Order(time, 1) if derived else Order(time, 2, seq.item(row))
             values = dict(zip(names, found, strict=True))
-            alerts.append(self._alert(ticks.symbols.name(code), CLEARED if cleared else RAISED, time, ordinal, values, order))
+            event = CLEARED if cleared else RAISED
+            alerts.append(self._alert(ticks.symbols.name(code), event, time, ordinal, values, order, bool(doubt)))
         return alerts
 
-    def _alert(self, symbol: str, event: str, time: int, ordinal: int, values: dict[str, float], order: Order) -> Alert:
+    def _alert(
+        self, symbol: str, event: str, time: int, ordinal: int, values: dict[str, float], order: Order, degraded: bool
+    ) -> Alert:  # fmt: skip
         clock = format_time(time) if self.tells_time else ""
         message = self.message.format(strategy=self.owner, time=clock, symbol=symbol, **values) if self.message else ""
         name = self.ids.id(event, symbol, time, ordinal)
-        return Alert(symbol, time, message, values, event, self.severity, self.owner or "", self.rule, name, order)
+        return Alert(symbol, time, message, values, event, self.severity, self.owner or "", self.rule, name, order, degraded)
 
 
 def alert_when(
@@ -227,6 +254,7 @@ def alert_when(
     message: str = "",
     every: bool = False,
     name: str = "",
+    on_gap: str = "mark",
 ) -> Callable[[Combination], AlertStream]:
     """Alert when a condition becomes true for a symbol: one `raised` on entry, one `cleared` on exit, nothing between.
 
@@ -236,6 +264,10 @@ def alert_when(
     time, whether or not the symbol trades then. A row on which a value that the rule uses is nan changes nothing.
     `every=True` alerts on each row that meets the condition and brings something new. `message` is a format string of
     values, `{symbol}`, `{strategy}` and `{time}`.
+
+    Where the feed lost something of a symbol, its alerts are `degraded` while a window of a signal that the rule names,
+    or its hold, spans the place. `on_gap="suppress"` tells none of those: nothing is raised or cleared, and a hold begins
+    anew once the values are whole.
 
     Raises BuildError for a misused condition, UnknownName for a name that is not there, ParameterError for the rest.
 
@@ -252,11 +284,13 @@ def alert_when(
         raise ParameterError("every=True alerts on each row; clear= and hold= have no meaning with it")
     if severity not in SEVERITIES:
         raise UnknownName("severity", severity, SEVERITIES)
+    if on_gap not in ON_GAP:
+        raise UnknownName("on_gap", on_gap, ON_GAP)
     hold_ns, cooldown_ns = (0 if length is None else nanoseconds(length) for length in (hold, cooldown))
 
     def judge(source: Combination) -> AlertStream:
         if not isinstance(source, Combination):
             raise BuildError(f"alert_when follows combine_latest(name=signal, ...), not {type(source).__name__}")
-        return AlertStream(source, condition, clear, hold_ns, cooldown_ns, severity, message, every, name)
+        return AlertStream(source, condition, clear, hold_ns, cooldown_ns, severity, message, every, name, on_gap)
 
     return judge

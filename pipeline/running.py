@@ -242,13 +242,14 @@ class Run:
 
     def _dropped(self, row: dict[str, Any]) -> None:
         self.report.dropped_rows += 1
-        self._quarantine(row)
+        self.put_aside(row)
 
     def _left_out(self, bad: BadRow) -> None:
         self.report.bad_rows += 1
-        self._quarantine({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
+        self.put_aside({"source": bad.source, "line": bad.line, "column": bad.column, "value": bad.value, "reason": bad.reason})
 
-    def _quarantine(self, row: dict[str, Any]) -> None:
+    def put_aside(self, row: dict[str, Any]) -> None:
+        """Keep something that is left out: the first of them in the report, all in the quarantine file if there is one."""
         self.report.keep_aside(row)
         if self._set_aside is not None:
             try:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BuildError, SnapshotMismatch
+from pipeline.gaps import FOREVER, Reach, blank_doubt, marks_of
 from pipeline.state import Arrays, State
 from pipeline.ticks import Ticks
 from pipeline.units import UNKNOWN
@@ -15,7 +16,8 @@ __all__ = ["Input", "Operator", "Source", "Stage", "StageSnapshot", "Stateful", 
 
 S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
-STATE_VERSION = 1
+STATE_VERSION = 2
+DOUBT = "doubt."
 NOTHING = np.empty(0)
 NOTHING.setflags(write=False)
 
@@ -50,7 +52,8 @@ class Operator:
     for that many symbols, code 0 included; `step` computes one float64 value for each row of a batch, in place of the
     state. `shared` says whether strategies may share one stage: our own operators never raise, a user's might. `unit` is
     that of the values, for plots: `SAME` where it is that of the input, "" where nobody can tell; in one that ends in "(%)"
-    fractions are drawn as percentages.
+    fractions are drawn as percentages. `reach` says how far back a value depends, so that a gap marks no more than it must;
+    one that does not say is marked for ever.
     """
 
     __slots__ = ()
@@ -62,6 +65,15 @@ class Operator:
     def __call__(self, source: Source[S]) -> S:
         """Apply to a tape or a signal; this is what `pipe` calls."""
         return source.through(self)
+
+    @property
+    def reach(self) -> Reach:
+        """How far back a value depends."""
+        return Reach(rows=FOREVER)
+
+    def advances(self, batch: Input) -> NDArray[np.bool_]:
+        """The rows that the reach counts: the fresh ones, unless the operator passes some of them over."""
+        return batch.fresh
 
     def state(self, symbols: int) -> State:
         """The memory of a new stage."""
@@ -89,9 +101,13 @@ class StageSnapshot:
 
 
 class Stateful:
-    """A piece of the graph with state that grows with the symbols and can be kept and put back; `owner` as in `graph`."""
+    """A piece of the graph with state that grows with the symbols and can be kept and put back; `owner` as in `graph`.
+
+    `doubt` is what it remembers of losses, None until there was one.
+    """
 
     owner: str | None = None
+    doubt: State | None = None
 
     def __init__(self, fingerprint: str, symbols: int) -> None:
         self.fingerprint, self.next_row = fingerprint, 0
@@ -101,14 +117,27 @@ class Stateful:
         """The state of a new stage."""
         return State(symbols)
 
+    def blank_doubt(self, symbols: int) -> State:
+        """What a new stage remembers of losses."""
+        return blank_doubt(symbols)
+
+    def begin_to_doubt(self) -> State:
+        """What is remembered of losses, from now on at the latest."""
+        if self.doubt is None:
+            self.doubt = self.blank_doubt(self.state.symbols)
+        return self.doubt
+
     def grow(self, symbols: int) -> None:
         """Make room for more symbols."""
         if symbols > self.state.symbols:
             self.state.grow(symbols, self.blank)
+            if self.doubt is not None:
+                self.doubt.grow(symbols, self.blank_doubt)
 
     def snapshot(self) -> StageSnapshot:
         """Copies of the state."""
-        return StageSnapshot(self.fingerprint, self.next_row, self.state.symbols, self.state.snapshot())
+        doubts = {} if self.doubt is None else {DOUBT + name: array for name, array in self.doubt.snapshot().items()}
+        return StageSnapshot(self.fingerprint, self.next_row, self.state.symbols, self.state.snapshot() | doubts)
 
     def restore(self, snapshot: StageSnapshot) -> None:
         """Take over a snapshot; SnapshotMismatch where it is not ours."""
@@ -119,6 +148,10 @@ class Stateful:
             )
         self.state = self.blank(snapshot.symbols)
         self.state.restore(snapshot.arrays)
+        doubts = {name.removeprefix(DOUBT): array for name, array in snapshot.arrays.items() if name.startswith(DOUBT)}
+        self.doubt = self.blank_doubt(snapshot.symbols) if doubts else None
+        if self.doubt is not None:
+            self.doubt.restore(doubts)
         self.next_row = snapshot.next_row
 
 
@@ -148,6 +181,13 @@ class Stage(Stateful):
             out = self._column(out, rows)
         out.setflags(write=False)
         return out
+
+    def marks(self, batch: Input, dirty: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """The rows whose value is in doubt, None if none, where something was lost or in doubt at the rows `dirty`."""
+        if dirty is None and self.doubt is None:
+            return None
+        operator = self.operator
+        return marks_of(self.begin_to_doubt(), operator.reach, batch.rows, batch.shift, operator.advances(batch), dirty)
 
     def _column(self, out: object, rows: int) -> NDArray[np.float64]:
         """What a user's operator returned, as a column; kernels downstream go by its length."""

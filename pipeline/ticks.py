@@ -30,6 +30,7 @@ class Kind(IntEnum):
     """No symbol: time has passed."""
 
 
+GAP = bytes([Kind.GAP])
 TRADE, QUOTE = int(Kind.TRADE), int(Kind.QUOTE)  # numpy compares with an int ten times as fast as with an enum
 
 COLUMN_TYPES: dict[str, np.dtype[Any]] = {
@@ -72,7 +73,9 @@ class Ticks:
 
     `time` is int64 ns UTC, `symbol` an int32 code of `symbols`, `kind` a `Kind`, prices float64 in quote currency,
     sizes float64 in base units; `side` is the aggressor's (+1 buy, -1 sell, 0 unknown). `root` is the batch of the root
-    tape that these rows came with (the batch itself, unless a derived tape made them).
+    tape that these rows came with (the batch itself, unless a derived tape made them). Once the graph has met a GAP,
+    `lost` tells the rows at which something of their symbol was lost (of a derived tape: since its row before), and
+    `missing` from when (time, row of the root or -1) a symbol's newest derived row is in doubt.
 
     >>> ticks = Ticks.of(time=[1, 2, 3], symbol=["SPY", "IBM", "SPY"], price=[167.4, 182.0, 167.5], size=[100, 5, 20])
     >>> len(ticks), ticks.price.tolist(), ticks.symbols.name(int(ticks.symbol[1]))
@@ -81,7 +84,7 @@ class Ticks:
     [5.0, 20.0]
     """
 
-    __slots__ = ("_quotes", "_trades", "columns", "counted", "root", "symbols")
+    __slots__ = ("_quotes", "_trades", "columns", "counted", "lost", "missing", "root", "symbols")
 
     def __init__(
         self,
@@ -95,6 +98,8 @@ class Ticks:
         self.symbols = symbols
         self.root = self if root is None else root
         self.counted = counted
+        self.lost: NDArray[np.bool_] | None = None
+        self.missing: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]] | None = None
         self._trades: NDArray[np.bool_] | None = None
         self._quotes: NDArray[np.bool_] | None = None
 
@@ -163,6 +168,20 @@ class Ticks:
 
     def __repr__(self) -> str:
         return f"Ticks({len(self)} rows; {', '.join(self.columns)})"
+
+    def counting(self, met: NDArray[np.bool_]) -> "Ticks":
+        """The same rows, of which only those count that did and are `met`; what was lost might have been met."""
+        filtered = Ticks(self.columns, self.symbols, self.root, met if self.counted is None else met & self.counted)
+        filtered.lost, filtered.missing = self.lost, self.missing
+        return filtered
+
+    def find_gaps(self) -> bool:
+        """Whether there is any GAP row; notes where."""
+        kind = self.columns["kind"]
+        if GAP not in kind.tobytes():
+            return False
+        self.lost = read_only(kind == Kind.GAP)
+        return True
 
     @property
     def trades(self) -> NDArray[np.bool_]:

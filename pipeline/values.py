@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import BuildError
 from pipeline.functions import fingerprint
+from pipeline.gaps import either
 from pipeline.probe import Rows
 from pipeline.ticks import Ticks
 
-__all__ = ["Flags", "Floats", "Values", "as_float", "computed", "evaluate", "known_only"]
+__all__ = ["Flags", "Floats", "Values", "as_float", "as_prices", "computed", "evaluate", "known_only"]
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -20,12 +21,21 @@ BOOL = np.dtype(np.bool_)
 
 
 class Values:
-    """A batch of a signal: for each row one value, and whether the row brought new input."""
+    """A batch of a signal: for each row one value, and whether the row brought new input.
 
-    __slots__ = ("fresh", "rows", "value")
+    `marks` tells the values that a gap leaves in doubt; `losses` the rows at which what comes next lost an input, or got
+    one that is in doubt. None: nowhere.
+    """
 
-    def __init__(self, rows: Ticks, value: Floats, fresh: Flags) -> None:
-        self.rows, self.value, self.fresh = rows, value, fresh
+    __slots__ = ("fresh", "losses", "marks", "rows", "value")
+
+    def __init__(self, rows: Ticks, value: Floats, fresh: Flags, marks: Flags | None = None, losses: Flags | None = None) -> None:
+        self.rows, self.value, self.fresh, self.marks, self.losses = rows, value, fresh, marks, losses
+
+    def marked(self, marks: Flags | None, losses: Flags | None) -> "Values":
+        """These, once it is known which are in doubt, and at which rows an input was lost or in doubt."""
+        self.marks, self.losses = marks, either(losses, None if marks is None else self.fresh & marks)
+        return self
 
     def __repr__(self) -> str:
         return f"Values({len(self.rows)} rows)"
@@ -34,6 +44,12 @@ class Values:
 def as_float(column: NDArray[Any]) -> Floats:
     """A column as float64."""
     return column if column.dtype is FLOAT else column.astype(np.float64)
+
+
+def as_prices(rows: Ticks, value: Floats) -> Ticks:
+    """The values of a signal as trades of size 0."""
+    columns = {name: rows.columns[name] for name in ("seq", "time", "symbol", "kind")} | {"price": value, "size": np.zeros(len(value))}
+    return Ticks(columns, rows.symbols, rows.root)
 
 
 def known_only(ufunc: np.ufunc) -> Callable[..., Floats]:

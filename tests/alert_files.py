@@ -38,7 +38,7 @@ def read_csv(path: Path) -> list[Row]:
     with path.open(encoding="utf-8", newline="") as file:
         header, *lines = csv.reader(file)
     assert tuple(header) == COLUMNS
-    cells = {"values": json.loads, "time_ns": int}
+    cells = {"values": json.loads, "time_ns": int, "degraded": lambda cell: {"0": False, "1": True}[cell]}
     return [tuple(cells.get(name, original)(cell) for name, cell in zip(COLUMNS, line, strict=True)) for line in lines]
 
 

@@ -52,15 +52,17 @@ class Queue:
     def __post_init__(self):
         lines = {"acme": Lines("", self.consecutive, {name: place for place, name in enumerate(self.symbols, 1)})}
         self.woken = 0
-        self.ingress = Ingress(
-            lines, self.symbols, lambda: self.time.steady, self.wake, by_event=self.by_event, quotes=self.quotes, capacity=self.capacity
-        )
+        self.ingress = Ingress(lines, self.symbols, self.now, self.wake, by_event=self.by_event, quotes=self.quotes, capacity=self.capacity)
+
+    def now(self):
+        """As a ReceiveClock: steady, whatever the wall clock does."""
+        return self.time.steady + START - 1000 * SECOND
 
     def wake(self):
         self.woken += 1
 
     def hear(self, *items, connection="acme/1", received=None):
-        self.ingress.said(connection, self.time.wall if received is None else received, items)
+        self.ingress.said(connection, self.now() if received is None else received, items)
 
     def rows(self, most=1 << 30):
         """What waits, as (kind, symbol, time since the start in s, price or bid, id)."""
@@ -107,6 +109,9 @@ class Script:
 
     async def run(self):
         await self.script(self.arrivals, self.streams)
+
+    def streams_of(self, name):
+        return self.streams
 
     def close(self):
         self.closed.set()

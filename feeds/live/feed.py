@@ -25,6 +25,7 @@ __all__ = ["Connections", "LiveTicks", "TimeOf"]
 TimeOf = Literal["event", "received"]
 TRADES = frozenset({"seq", "time", "symbol", "kind", "price", "size", "side", "trade_id", "received", "event_time"})
 QUOTES = frozenset({"bid", "bid_size", "ask", "ask_size"})
+SHOWN = 4096
 LONGEST = 0.05
 """Seconds of judging before the sockets have their turn again."""
 
@@ -34,6 +35,9 @@ class Connections(Protocol):
 
     async def run(self) -> None:
         """Until closed; raises UsageError where the venue refuses access."""
+
+    def streams_of(self, name: str) -> Sequence[Stream]:
+        """What a connection carries."""
 
     def close(self) -> None:
         """End every connection; `run` returns."""
@@ -70,7 +74,7 @@ class LiveTicks:
         self.ingress = Ingress(
             lines,
             self.names,
-            self.steady,
+            self.clock.now,
             self._arrived.set,
             self._changed,
             by_event,
@@ -78,8 +82,8 @@ class LiveTicks:
             self.capacity,
             self.patience,
         )
-        self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.steady() / SECOND)
-        self._closing = False
+        self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.clock.now() / SECOND)
+        self._closing, self._refused = False, ""
         self._open: list[Connections] = []
 
     def _prefix(self, venue: Venue) -> str:
@@ -109,6 +113,20 @@ class LiveTicks:
         """How every connection and symbol is, whenever that changes."""
         return self.health.changes
 
+    def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
+        """Who is told of trades that are taken back."""
+        self.ingress.on_corrected = tell
+
+    def on_refused(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        """Who gets the frames that could not be read."""
+
+        def refused(connection: str, frame: str | bytes, reason: str) -> None:
+            self._refused = self._refused or reason
+            text = frame if isinstance(frame, str) else frame[:SHOWN].decode(errors="replace")
+            tell({"source": connection, "reason": reason, "frame": text[:SHOWN]})
+
+        self.ingress.on_refused = refused
+
     async def listen(self, deliver: Callable[[RawRows], None]) -> None:
         """Keep the connections, and deliver what they hear; see `LiveFeed`."""
         self._open = [self.connect(venue, streams, self.ingress, self.clock) for venue, streams in self._streams]
@@ -136,7 +154,7 @@ class LiveTicks:
     def close(self) -> None:
         """End every connection; what waits is still delivered."""
         if not self._closing:
-            self._closing = True
+            self._closing = self.ingress.closing = True
             for each in self._open:
                 each.close()
 
@@ -160,13 +178,14 @@ class LiveTicks:
             self.clock.correct()
             if self.health.living:
                 self.ingress.beat()
-            self.health.look(self.steady() / SECOND, self.ingress.spoke())
+            self.health.look(self.clock.now() / SECOND, {name: at / SECOND for name, at in self.ingress.spoke().items()})
 
     def _changed(self, change: StateChange) -> None:
-        venue = change.connection.rpartition("/")[0]
-        prefix = f"{venue}:" if self._several else ""
-        symbols = [name for name in self.names if name.startswith(prefix)]
-        self.health.changed(change, symbols)
+        name = change.connection.rpartition("/")[0]
+        for (venue, _), connections in zip(self._streams, self._open, strict=True):
+            if venue.name == name:
+                streams = connections.streams_of(change.connection)
+                self.health.changed(change, [self._prefix(venue) + stream.symbol for stream in streams])
 
     def status(self) -> list[ConnectionStatus]:
         """Every connection as it is now."""
@@ -178,12 +197,12 @@ class LiveTicks:
         ]
 
     def facts(self) -> list[tuple[str, str]]:
-        """Connections, reconnects, and what was counted at the queue."""
-        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.ingress.counts.facts().items())
-        said = [(each.subject, each.status + (f": {each.reason}" if each.reason else "")) for each in self.health.connections.values()]
-        rows = [("feed", counts or "nothing was heard")]
+        """Connections, reconnects, what was counted at the queue, and the symbols that are not well."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.ingress.counts.facts().items())
+        rows = [(each.subject, each.status + (f": {each.reason}" if each.reason else "")) for each in self.health.connections.values()]
+        rows.append(("feed", counts or "nothing was heard"))
+        if self._refused:
+            rows.append(("refused", f"{self.ingress.counts.refused:,} messages; the first: {self._refused}"))
         if self.health.reconnects:
             rows.append(("reconnects", f"{self.health.reconnects:,}"))
-        ill = [change for change in self.health.symbols.values() if change.status != "LIVE"]
-        rows += [(each.subject, f"{each.status}: {each.reason}") for each in ill[:20]]
-        return [*said, *rows]
+        return rows + [(status, f"{names}: {reason}") for status, names, reason in self.health.ill()]

@@ -8,7 +8,7 @@ DOWN     no connection: on its way back, or stopped
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from reactivex import Observable
@@ -73,7 +73,7 @@ class Health:
 
     def changed(self, change: StateChange, symbols: Iterable[str]) -> None:
         """A connection for these symbols came into a state."""
-        self._of[change.connection] = set(symbols)
+        self._of[change.connection] = set(symbols) or self._of.get(change.connection, set())
         before = self.connections.get(change.connection)
         status = OF_STATE.get(change.state, "DOWN")
         self.reconnects += change.state == "backoff"
@@ -94,8 +94,9 @@ class Health:
         """Judge every symbol; `spoke` is when each was last heard."""
         for symbol, before in self.symbols.items():
             status, reason = self._of_symbol(symbol, now, spoke.get(symbol, 0.0))
-            if status != before.status:
-                self.symbols[symbol] = HealthChange(symbol, status, reason, now)
+            changed = status != before.status
+            self.symbols[symbol] = HealthChange(symbol, status, reason, now if changed else before.since)
+            if changed:
                 self._tell(self.symbols[symbol])
 
     def _of_symbol(self, symbol: str, now: float, spoke: float) -> tuple[Status, str]:
@@ -111,12 +112,29 @@ class Health:
             return "QUIET", f"{silence}, the connection is well"
         return "LIVE", ""
 
+    def ill(self) -> list[tuple[Status, str, str]]:
+        """The symbols that are not LIVE: by status, the names, and the reason of the first."""
+        found: dict[Status, list[HealthChange]] = {}
+        for each in self.symbols.values():
+            if each.status != "LIVE":
+                found.setdefault(each.status, []).append(each)
+        return [(status, some([each.subject for each in changes]), changes[0].reason) for status, changes in found.items()]
+
     def _tell(self, change: HealthChange) -> None:
         self._changes.emit(change)
 
     def close(self) -> None:
         """No more changes."""
         self._changes.close()
+
+
+def some(names: Sequence[str]) -> str:
+    """Names, of which the first few stand for all.
+
+    >>> some(["A"]), some(list("ABCDEF"))
+    ('A', 'A, B, C and 3 more')
+    """
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 def subscriber_failed(error: BaseException) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from feeds.live.arrivals import StateChange
 from feeds.live.counts import Counts
 from feeds.live.line import Item, Line, Lines
-from feeds.live.trade_ids import AFRESH, DUPLICATE
+from feeds.live.trade_ids import AFRESH, DUPLICATE, NEW
 from feeds.live.waiting import GAP, HEARTBEAT, Waiting
 from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, Stream, Trade, Unknown
 from pipeline.durations import SECOND
@@ -21,6 +21,7 @@ from pipeline.ingest import RawRows
 __all__ = ["AHEAD", "Heard", "Ingress"]
 
 LAST = 1 << 62
+MARKET = (Trade, Quote)
 AHEAD = 600 * SECOND
 """An event time so far ahead of its arrival is an error of the venue: taken over, it would hold the tape's time there."""
 
@@ -36,26 +37,28 @@ class Heard:
 class Ingress:
     """Implements `Arrivals`. `lines` by venue (a connection is called venue/number); `wake` is called when rows wait.
 
-    `by_event`: the tape's time is the venue's event time, else that of arrival. `steady` is monotonic ns. `capacity` bounds
-    the trades that wait, `patience` (s) for how long connections are asked to wait before trades are left out.
+    `by_event`: the tape's time is the venue's event time, else that of arrival. `clock` is ns UTC that never step, those of
+    `received`. `capacity` bounds the trades that wait, `patience` (s) for how long connections wait before trades are left out.
     """
 
     def __init__(
-        self, lines: Mapping[str, Lines], names: tuple[str, ...], steady: Callable[[], int], wake: Callable[[], None],
+        self, lines: Mapping[str, Lines], names: tuple[str, ...], clock: Callable[[], int], wake: Callable[[], None],
         on_change: Callable[[StateChange], None] = lambda change: None, by_event: bool = True, quotes: bool = True,
         capacity: int = 65_536, patience: float = 5.0,
     ) -> None:  # fmt: skip
         self.lines, self.names, self.counts = lines, names, Counts()
         self.capacity, self.patience, self.by_event = capacity, patience, by_event
-        self._steady, self._wake, self._on_change = steady, wake, on_change
+        self._clock, self._wake, self._on_change = clock, wake, on_change
         self._of: dict[str, Lines] = {}
         self.heard: dict[str, Heard] = {}
         self._waiting = Waiting(names, quotes, by_event, conflate_from=capacity // 16)
         self._room = asyncio.Event()
         self._room.set()
         self._losing: set[int] = set()
-        self._impatient = False
+        self._impatient = self.closing = False
+        self._asleep = True
         self._time = self._time_at = 0
+        self.on_corrected: Callable[[str, int | str, str], None] = lambda symbol, trade_id, what: None
         self.on_gap: Callable[[str, str], None] = lambda symbol, reason: None
         self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
 
@@ -64,21 +67,22 @@ class Ingress:
     def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
         """Queue what a frame said."""
         lines = self._of.get(connection) or self._lines_of(connection)
-        counts, now, empty, heard = self.counts, self._steady(), not len(self._waiting), self.heard[connection]
-        counts.frames += 1
+        heard = self.heard[connection]
+        self.counts.frames += 1
         heard.frames += 1
-        for item in old_first(items):
-            if isinstance(item, Trade | Quote):
+        for item in items if len(items) == 1 else old_first(items):
+            if isinstance(item, MARKET):
                 line = (lines.trades if type(item) is Trade else lines.quotes).get(item.symbol)
                 if line is None:
-                    counts.unasked += 1
+                    self.counts.unasked += 1
                 elif line.heard_from == connection or self._hears(line, connection, received, item):
-                    self._take(line, received, item, now)
+                    self._take(line, received, item)
                 if item.time is not None:
                     heard.lag_ns = received - item.time
             else:
                 self._note(lines, connection, received, item)
-        if empty and len(self._waiting):
+        if self._asleep and self._waiting.rows:
+            self._asleep = False
             self._wake()
 
     def _lines_of(self, connection: str) -> Lines:
@@ -94,46 +98,50 @@ class Ingress:
         line.heard_from = connection
         return True
 
-    def _take(self, line: Line, received: int, item: Item, now: int) -> None:
-        line.spoke = now / SECOND
-        if item.time is not None and item.time > received + AHEAD:
+    def _take(self, line: Line, received: int, item: Item) -> None:
+        line.spoke = received
+        event = item.time
+        if event is not None and event > received + AHEAD:
             self.counts.ahead += 1
-        elif isinstance(item, Trade):
-            self._trade(line, received, item, now)
+            return
+        time = received if event is None or not self.by_event else event
+        if isinstance(item, Trade):
+            self._trade(line, received, item, time, received if event is None else event)
         elif not item.old or line.heard:
             line.heard = True
-            self._quote(line, received, item, now)
+            self.counts.quotes += 1
+            self._moved(time, received)
+            self.counts.conflated += self._waiting.quote(time, line.place, item, received)
 
-    def _trade(self, line: Line, received: int, trade: Trade, now: int) -> None:
-        counts, missed = self.counts, 0
-        if trade.trade_id is not None:
-            missed = line.ids.take(trade.trade_id, received if trade.time is None else trade.time)
-            if missed == DUPLICATE:
-                counts.duplicates += 1
-                return
+    def _trade(self, line: Line, received: int, trade: Trade, time: int, event: int) -> None:
+        """A trade: `time` is that of the tape, `event` that of the venue."""
+        counts, waiting = self.counts, self._waiting
+        missed = NEW if trade.trade_id is None else line.ids.take(trade.trade_id, event)
+        if missed == DUPLICATE:
+            counts.duplicates += 1
+            return
         if not line.heard:
             if trade.old:
                 counts.old += 1
                 return
-            line.heard, missed = True, 0
-        counts.missed += max(missed, 0)
-        if self._waiting.trades >= self.capacity:
+            line.heard, missed = True, NEW
+        if waiting.trades >= self.capacity:
             counts.dropped += not trade.odd
+            counts.missed += max(missed, 0)
             self._losing.add(line.place)
             return
         if self._losing:
-            self._tell_losses(received, now)
+            self._tell_losses(received)
         if missed:
-            self._gap(line.place, "the numbering started again" if missed == AFRESH else f"{missed:,} trades missed", received, now)
+            counts.missed += max(missed, 0)
+            self._gap(line.place, "the numbering started again" if missed == AFRESH else f"{missed:,} trades missed", received)
         if trade.odd:
             counts.odd += 1
             return
         counts.trades += 1
-        self._waiting.trade(self._time_of(trade.time, received, now), line.place, trade, received)
-
-    def _quote(self, line: Line, received: int, quote: Quote, now: int) -> None:
-        self.counts.quotes += 1
-        self.counts.conflated += self._waiting.quote(self._time_of(quote.time, received, now), line.place, quote, received)
+        if time >= self._time:
+            self._time, self._time_at = time, received
+        waiting.trade(time, line.place, trade, received, event)
 
     def _note(self, lines: Lines, connection: str, received: int, item: Said) -> None:
         counts = self.counts
@@ -147,6 +155,8 @@ class Ingress:
             counts.corrected += 1
             what = "cancelled" if isinstance(item, Cancelled) else "corrected"
             self._gap_of(lines, connection, (item.symbol,), f"trade {item.trade_id} was {what}", received)
+            if (line := lines.trades.get(item.symbol)) is not None:
+                self.on_corrected(self.names[line.place - 1], item.trade_id, what)
         elif isinstance(item, Unknown):
             counts.unknown_kind(item.kind)
 
@@ -154,64 +164,60 @@ class Ingress:
 
     def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """A connection has ended: a GAP row for each symbol that nobody else hears."""
-        lines, empty, gone = self._lines_of(connection), not len(self._waiting), dict[int, None]()
-        now = self._steady()
+        if self.closing:
+            return
+        lines, gone = self._of.get(connection) or self._lines_of(connection), dict[int, None]()
         for stream in streams:
             line = (lines.trades if stream.channel == "trades" else lines.quotes).get(stream.symbol)
             if line is None:
                 continue
             if (meanwhile := line.leave(connection)) is not None:
                 for received, item in meanwhile:
-                    self._take(line, received, item, now)
+                    self._take(line, received, item)
             elif line.heard:
                 gone[line.place] = None
         for place in gone:
-            self._gap(place, reason, None, now)
-        if empty and len(self._waiting):
+            self._gap(place, reason, self._clock())
+        if self._asleep and self._waiting.rows:
+            self._asleep = False
             self._wake()
 
     def _gap_of(self, lines: Lines, connection: str, symbols: Iterable[str], reason: str, received: int) -> None:
-        now = self._steady()
         for symbol in symbols:
             line = lines.trades.get(symbol)
             if line is not None and line.heard and line.heard_from in (connection, ""):
-                self._gap(line.place, reason, received, now)
+                self._gap(line.place, reason, received)
 
-    def _gap(self, place: int, reason: str, received: int | None, now: int) -> None:
+    def _gap(self, place: int, reason: str, received: int) -> None:
         self.counts.gaps += 1
         self.on_gap(self.names[place - 1], reason)
-        time = self._now(now) if received is None or self.by_event else received
-        self._waiting.mark(self._moved(time, now), place, GAP, time if received is None else received)
+        self._mark(place, GAP, received)
 
-    def _tell_losses(self, received: int, now: int) -> None:
+    def _mark(self, place: int, kind: int, received: int) -> None:
+        """A row of no price: its time is the tape's last and what has passed since."""
+        time = self._time + max(received - self._time_at, 0) if self.by_event else received
+        self._moved(time, received)
+        self._waiting.mark(time, place, kind, received)
+
+    def _tell_losses(self, received: int) -> None:
         """There is room again: a GAP row for each symbol of which something was left out."""
         losing, self._losing = self._losing, set()
         for place in sorted(losing):
-            self._gap(place, "more came than could be taken", received, now)
+            self._gap(place, "more came than could be taken", received)
 
     def beat(self) -> None:
         """A second has passed on a living connection: where nothing has come, the tape's time moves on by a HEARTBEAT row."""
-        now, empty = self._steady(), not len(self._waiting)
+        now = self._clock()
         if self._time and now - self._time_at >= SECOND:
-            time = self._now(now)
-            self._waiting.mark(self._moved(time, now), 0, HEARTBEAT, time)
+            self._mark(0, HEARTBEAT, now)
             self.counts.heartbeats += 1
-            if empty:
+            if self._asleep:
+                self._asleep = False
                 self._wake()
 
-    # time
-
-    def _time_of(self, event: int | None, received: int, now: int) -> int:
-        return self._moved(event if event is not None and self.by_event else received, now)
-
-    def _moved(self, time: int, now: int) -> int:
+    def _moved(self, time: int, received: int) -> None:
         if time >= self._time:
-            self._time, self._time_at = time, now
-        return time
-
-    def _now(self, now: int) -> int:
-        """The tape's last time and what has passed since by the monotonic clock."""
-        return self._time + max(now - self._time_at, 0)
+            self._time, self._time_at = time, received
 
     # frames that could not be read, states
 
@@ -242,9 +248,9 @@ class Ingress:
         except TimeoutError:
             self._impatient = True
 
-    def spoke(self) -> dict[str, float]:
-        """When each symbol was last heard, s by the monotonic clock; 0 where it never was."""
-        found = dict.fromkeys(self.names, 0.0)
+    def spoke(self) -> dict[str, int]:
+        """When each symbol was last heard, ns as received; 0 where it never was."""
+        found = dict.fromkeys(self.names, 0)
         for lines in self.lines.values():
             for line in (*lines.trades.values(), *lines.quotes.values()):
                 name = self.names[line.place - 1]
@@ -253,15 +259,15 @@ class Ingress:
 
     def take(self, rows: int) -> RawRows | None:
         """Up to that many rows, as columns, for the tape; None where nothing waits."""
-        if not len(self._waiting):
+        if not self._waiting.rows:
+            self._asleep = True
             return None
         taken = self._waiting.take(rows)
         if self._waiting.trades <= self.capacity // 2:
             self._impatient = False
             self._room.set()
-        if self._losing and not len(self._waiting):
-            now = self._steady()
-            self._tell_losses(self._now(now), now)
+        if self._losing and not self._waiting.rows:
+            self._tell_losses(self._clock())
         return taken
 
 

@@ -23,13 +23,13 @@ Item = Trade | Quote
 
 @dataclass(slots=True)
 class Line:
-    """`place` is the symbol's among the names of the feed; `heard_from` the connection whose rows are taken."""
+    """`place` is the symbol's among the names of the feed; `heard_from` the connection whose rows are taken; `spoke` when it last did."""
 
     place: int
     ids: TradeIds
     heard_from: str = ""
     heard: bool = False
-    spoke: float = 0.0
+    spoke: int = 0
     held: dict[str, deque[tuple[int, Item]]] = field(default_factory=dict)
 
     def hold(self, connection: str, received: int, item: Item) -> None:

@@ -1,12 +1,16 @@
 """`live`: venues and symbols, as a user writes them, become a feed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from feeds.live.connecting import connecting
 from feeds.live.feed import LiveTicks, TimeOf
 from feeds.live.raw_frames import RecordedVenue
 from feeds.live.receive_clock import ReceiveClock
+from feeds.live.wrapped import Elsewhere
+from feeds.venues.json_fields import JsonFields
+from feeds.venues.json_mapping import json_fields
 from feeds.venues.venue import Channel, Venue
 from pipeline.durations import SECOND, Duration, nanoseconds
 from pipeline.errors import UsageError
@@ -25,6 +29,7 @@ def live(
     stale_after: Duration = "30s",
     capacity: int = 65_536,
     patience: Duration = "5s",
+    venues: Mapping[str, Any] = {},
 ) -> LiveTicks:
     """The trades of symbols of venues, as one feed: `binance:BTCUSDT,ETHUSDT`, several of them in a list.
 
@@ -35,28 +40,36 @@ def live(
     data may come before a connection is doubted. `capacity` trades may wait, `patience` is how long connections are made
     to wait for room before trades are left out, each symbol with a GAP row.
 
+    `venues` are venues of JSON messages by name, each a table that says how its fields are called, as [venue.NAME] of a
+    configuration; one whose fields have the names of ours needs none: `json:wss://host/path#ONE,TWO`.
+
     Raises UnknownName for a venue that nobody offers, UsageError for symbols it cannot have.
 
     >>> live("binance:btcusdt,ETHUSDT").names
     ('BTCUSDT', 'ETHUSDT')
     """
-    wanted = [source_of(source) for source in ([sources] if isinstance(sources, str) else sources)]
+    wanted = [source_of(source, url, venues) for source in ([sources] if isinstance(sources, str) else sources)]
     if not wanted:
         raise UsageError("no venue named; write one with its symbols, such as binance:BTCUSDT,ETHUSDT")
     names = [venue.name for venue, _ in wanted]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"{twice[0]} is named twice; write its symbols together: {twice[0]}:ONE,TWO")
     clock = ReceiveClock()
-    venues = [(venue if raw is None else RecordedVenue(venue, raw, clock.now), symbols) for venue, symbols in wanted]
+    listened = [(venue if raw is None else RecordedVenue(venue, raw, clock.now), symbols) for venue, symbols in wanted]
     channels: frozenset[Channel] = frozenset({"trades", "quotes"} if quotes else {"trades"})
-    connect = connecting(url, nanoseconds(stale_after) / SECOND)
-    return LiveTicks(tuple(venues), connect, time, channels, capacity, nanoseconds(patience) / SECOND, clock=clock)
+    connect = connecting(nanoseconds(stale_after) / SECOND)
+    return LiveTicks(tuple(listened), connect, time, channels, capacity, nanoseconds(patience) / SECOND, clock=clock)
 
 
-def source_of(source: str) -> tuple[Venue, tuple[str, ...]]:
-    """The venue and the symbols of `venue:ONE,TWO`."""
+def source_of(source: str, url: str | None, tables: Mapping[str, Any]) -> tuple[Venue, tuple[str, ...]]:
+    """The venue and the symbols of `venue:ONE,TWO`; the venue at `url`, if there is one."""
     name, colon, rest = source.partition(":")
-    symbols = tuple(part.strip() for part in rest.split(",") if part.strip())
+    address, _, listed = rest.partition("#") if name == "json" and name not in tables else ("", "", rest)
+    symbols = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
     if not colon or not symbols:
-        raise UsageError(f"{source!r} names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as binance:BTCUSDT,ETHUSDT")
-    return load("venue", name)(), tuple(dict.fromkeys(symbols))
+        example = "json:wss://host/path#ONE,TWO" if address else "binance:BTCUSDT,ETHUSDT"
+        raise UsageError(f"{source!r} names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as {example}")
+    venue: Venue = json_fields(name, tables[name]) if name in tables else load("venue", name)()
+    if isinstance(venue, JsonFields) and address:
+        venue = venue.at(address)
+    return Elsewhere(venue, url) if url is not None else venue, symbols

@@ -15,8 +15,9 @@ import numpy as np
 
 from feeds.live.ingress import Ingress
 from feeds.live.line import Lines
+from feeds.live.wrapped import Wrapped
 from feeds.reading import Reading
-from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Request, Said, Stream, Venue
+from feeds.venues.venue import BadFrame, Channel, Decoder, Said, Stream, Venue
 from pipeline.alerts import format_time
 from pipeline.errors import InputError, SinkError, UsageError
 from pipeline.ingest import BATCH_ROWS, RawRows
@@ -91,44 +92,16 @@ class FrameWriter:
 
 
 @dataclass
-class RecordedVenue:
+class RecordedVenue(Wrapped):
     """A venue of which every frame is written down before it is read."""
 
-    venue: Venue
     folder: str | Path
     now: Callable[[], int]
     writer: FrameWriter | None = None
     connections: int = 0
 
-    @property
-    def name(self) -> str:
-        """The venue's."""
-        return self.venue.name
-
-    @property
-    def limits(self) -> Limits:
-        """The venue's."""
-        return self.venue.limits
-
-    @property
-    def consecutive(self) -> bool:
-        """The venue's."""
-        return self.venue.consecutive
-
-    def url(self, streams: Sequence[Stream]) -> str:
-        """The venue's."""
-        return self.venue.url(streams)
-
-    def logins(self) -> Sequence[Request]:
-        """The venue's."""
-        return self.venue.logins()
-
-    def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
-        """The venue's."""
-        return self.venue.subscribe(streams, number)
-
     def streams(self, symbols: Sequence[str], channels: Sequence[Channel]) -> Sequence[Stream]:
-        """The venue's."""
+        """The venue's; they stand in the files."""
         found = self.venue.streams(symbols, channels)
         if self.writer is None:
             self.writer = FrameWriter(self.folder, self.name, found)

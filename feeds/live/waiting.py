@@ -29,56 +29,60 @@ class Waiting:
         self.names, self.trades, self.conflate_from = names, 0, conflate_from
         self._columns = tuple(name for name in (*ALWAYS, *(OF_QUOTES if quotes else ())) if name != "event_time" or not by_event)
         self._event, self._quotes = not by_event, quotes
-        self._rows: list[Row | None] = []
+        self.rows: list[Row | None] = []
         self._gone = 0
         self._newest: dict[int, int] = {}
         self._blank = (nan, nan, nan, nan) if quotes else ()
 
     def __len__(self) -> int:
-        return len(self._rows) - self._gone
+        return len(self.rows) - self._gone
 
     def _row(self, time: int, place: int, kind: int, received: int, event: int, *rest: Any) -> Row:
         return (time, place, kind, received, event, *rest) if self._event else (time, place, kind, received, *rest)
 
-    def trade(self, time: int, place: int, trade: Trade, received: int) -> None:
+    def trade(self, time: int, place: int, trade: Trade, received: int, event: int) -> None:
         """Add a trade."""
-        number = trade.trade_id if type(trade.trade_id) is int else NO_ID
-        event = time if trade.time is None else trade.time
+        _, _, price, size, side, number, *_ = trade
+        if type(number) is not int:
+            number = NO_ID
         self.trades += 1
-        self._rows.append(self._row(time, place, TRADE, received, event, trade.price, trade.size, trade.side, number, *self._blank))
+        if self._event:
+            self.rows.append((time, place, TRADE, received, event, price, size, side, number, *self._blank))
+        else:
+            self.rows.append((time, place, TRADE, received, price, size, side, number, *self._blank))
 
     def quote(self, time: int, place: int, quote: Quote, received: int) -> bool:
         """Add a quote; whether an older one made way for it."""
         event, replaced = time if quote.time is None else quote.time, False
-        if len(self._rows) >= self.conflate_from:
+        if len(self.rows) >= self.conflate_from:
             older = self._newest.get(place)
             if older is not None:
-                self._rows[older] = None
+                self.rows[older] = None
                 self._gone += 1
                 replaced = True
-            self._newest[place] = len(self._rows)
-        self._rows.append(
+            self._newest[place] = len(self.rows)
+        self.rows.append(
             self._row(time, place, QUOTE, received, event, nan, nan, 0, NO_ID, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
         )
-        if self._gone > len(self._rows) // 2 and self._gone > self.conflate_from:
+        if self._gone > len(self.rows) // 2 and self._gone > self.conflate_from:
             self._close_up()
         return replaced
 
     def mark(self, time: int, place: int, kind: int, received: int) -> None:
         """Add a GAP or a HEARTBEAT."""
-        self._rows.append(self._row(time, place, kind, received, time, nan, nan, 0, NO_ID, *self._blank))
+        self.rows.append(self._row(time, place, kind, received, time, nan, nan, 0, NO_ID, *self._blank))
 
     def _close_up(self) -> None:
-        self._rows = [row for row in self._rows if row is not None]
+        self.rows = [row for row in self.rows if row is not None]
         self._gone = 0
-        self._newest = {row[1]: at for at, row in enumerate(self._rows) if row is not None and row[2] == QUOTE and at >= self.conflate_from}
+        self._newest = {row[1]: at for at, row in enumerate(self.rows) if row is not None and row[2] == QUOTE and at >= self.conflate_from}
 
     def take(self, rows: int) -> RawRows:
         """The first rows, as columns."""
         if self._gone:
             self._close_up()
-        taken, self._rows = self._rows[:rows], self._rows[rows:]
-        self._newest = {place: at - rows for place, at in self._newest.items() if at >= rows} if self._rows else {}
+        taken, self.rows = self.rows[:rows], self.rows[rows:]
+        self._newest = {place: at - rows for place, at in self._newest.items() if at >= rows} if self.rows else {}
         columns = {name: np.array(values, TYPES[name]) for name, values in zip(self._columns, zip(*taken, strict=True), strict=True)}
         self.trades -= int(np.count_nonzero(columns["kind"] == TRADE))
         return RawRows(columns, self.names, "live")

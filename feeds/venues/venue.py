@@ -5,7 +5,7 @@ what the venue's own protocol asks for (the sides of a book that a later frame l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from pipeline.errors import InputError
@@ -112,7 +112,10 @@ class Cancelled(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An acknowledgement of a request: its id, or None where the venue does not repeat it; then `streams` are those it names."""
+    """An acknowledgement: the id of the request, None where the venue does not repeat it, and the streams it names.
+
+    Without streams it is for all of the request; some venues answer a request once for each of its streams.
+    """
 
     request: int | None
     streams: tuple[Stream, ...] = ()
@@ -121,6 +124,8 @@ class Reply(NamedTuple):
 class Refusal(NamedTuple):
     """A request, some of its streams, or the connection is refused.
 
+    `streams`: those it may mean, where the venue does not tell the channel both of them; without any, all of the request, and
+    without a request either, the last one sent.
     `kind`: "stream" is that stream's own fault (an unknown symbol), "rate" means wait and ask again, "access" ends the feed.
     """
 
@@ -158,10 +163,16 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A frame to send. `number` is the id that its reply repeats; `streams` are what it asks for; after a `login` wait for the reply."""
+    """A frame to send. `number` is the id that its reply repeats; `streams` are what it asks for; after a `login` wait for "ready".
+
+    An empty frame is not sent: the venue needs no request. What is sent may hold a secret, so it is not shown.
+
+    >>> Request(0, '{"secret":"abc"}', login=True)
+    Request(number=0, streams=(), login=True)
+    """
 
     number: int
-    frame: str
+    frame: str = field(repr=False)
     streams: tuple[Stream, ...] = ()
     login: bool = False
 
@@ -170,9 +181,10 @@ class Request:
 class Limits:
     """What the venue allows and expects, from its documents.
 
-    `streams` per connection; `streams_per_request`; `requests` a second, `burst` of them at once; `connects` in
-    `connects_seconds` per address; `session_seconds` until it ends a connection by itself; `ping` is a frame to send every
-    `ping_seconds` where the venue wants pings of its own kind; `acknowledges`: whether it answers a subscription.
+    `streams` per connection; `streams_per_request`, all of one channel where `one_channel`; `requests` a second, `burst` of
+    them at once; `connects` in `connects_seconds` per address, `connections` at a time (None: any number); `session_seconds`
+    until it ends a connection by itself; `ping` is a frame to send every `ping_seconds` where the venue wants pings of its own
+    kind; `acknowledges`: whether it answers a subscription.
     """
 
     streams: int = 200
@@ -185,6 +197,8 @@ class Limits:
     ping: str | None = None
     ping_seconds: float = 20.0
     acknowledges: bool = True
+    one_channel: bool = False
+    connections: int | None = None
 
 
 class Venue(Protocol):
@@ -209,7 +223,7 @@ class Venue(Protocol):
         """What must be sent and answered first; empty for most. Raises UsageError that names the environment variable that is missing."""
 
     def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
-        """The request for these streams, at most `limits.streams_per_request` of them."""
+        """The request for these streams, as many as `limits` allow in one; `requests_for` cuts them to it."""
 
     def streams(self, symbols: Sequence[str], channels: Sequence[Channel]) -> Sequence[Stream]:
         """The streams of symbols as a user writes them (btcusdt, BTC-USD); raises UsageError for what cannot be a symbol here."""

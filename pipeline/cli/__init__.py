@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "Replay files of recorded ticks through strategies.",
     "live": "Watch venues live, through strategies.",
     "record": "Record venues live, to replay later.",
+    "serve": "Replay files of ticks over a local websocket, as an exchange would send them.",
     "strategies": "List, show, begin and check strategies.",
     "config": "Show the settings of a run, and where each comes from.",
     "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",
@@ -91,6 +92,7 @@ EPILOG = """\b
 rxtape demo
 rxtape inspect ticks.csv
 rxtape replay ticks.csv --strategy volume_breakout --set move=0.003
+rxtape serve ticks.csv --as binance --speed 10x
 rxtape replay --help
 
 \b

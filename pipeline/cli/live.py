@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -16,7 +16,7 @@ from pipeline.cli.live_screen import showing
 from pipeline.cli.options import setting_options, settle
 from pipeline.cli.replay import CHOSEN
 from pipeline.cli.screen import Screen
-from pipeline.config import Config, Problems, Value
+from pipeline.config import Config, Problems
 from pipeline.errors import UsageError
 from pipeline.live import Live
 from pipeline.plugins import load
@@ -56,7 +56,7 @@ def live(
         config.checked()
     feed = None
     with problems.noted(place_of(config.values["live.sources"])):
-        feed = live_feed(config.values, "live binance:BTCUSDT,ETHUSDT --strategy volume_breakout")
+        feed = live_feed(config, "live binance:BTCUSDT,ETHUSDT --strategy volume_breakout")
     found = strategies_of(config, strategies, settings, feed, problems)
     outputs = config.values["output.sinks"].value or ("jsonl:-" if json else "console:",)
     refuse_outputs(outputs, config.values, problems)
@@ -80,8 +80,9 @@ def strategies_of(config: Config, names: tuple[str, ...], settings: tuple[str, .
     return [strategy for _, strategy in found]
 
 
-def live_feed(values: Mapping[str, Value], example: str, **more: Any) -> Any:
+def live_feed(config: Config, example: str, **more: Any) -> Any:
     """The feed of the sources that are named; `example` is what to write where none is."""
+    values = config.values
     sources = values["live.sources"]
     if not sources.value:
         raise UsageError(f"no venue named; write rxtape {example}")
@@ -89,21 +90,21 @@ def live_feed(values: Mapping[str, Value], example: str, **more: Any) -> Any:
     given = {BY_KEY[key].name: value for key, value in changed.items() if key.startswith("live.")}
     for name in (*OF_RUN, "sources"):
         given.pop(name, None)
-    return load("feed", "live")(sources.value, **given, **more)
+    return load("feed", "live")(sources.value, venues=config.venues, **given, **more)
 
 
-async def go_live(live: Live, screen: Screen, plain: bool, seconds: float | None = None) -> Report:
-    """Run until a signal, the end of the feed, or for some seconds; a second signal does not wait."""
+async def go_live(
+    live: Live, screen: Screen, plain: bool, seconds: float | None = None, end: Coroutine[Any, Any, None] | None = None
+) -> Report:
+    """Run until a signal, the end of the feed, that of `end`, or for some seconds; a second signal does not wait."""
     stop = asyncio.Event()
-    with stopping(asyncio.get_running_loop(), stop):
+    with stopping(asyncio.get_running_loop(), stop), showing(live, screen, plain):
         await live.start()
-        with showing(live, screen, plain):
-            waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(live.wait())]
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for each in waiting:
-                each.cancel()
-            report = await live.stop()
-    return report
+        waiting = [asyncio.create_task(each) for each in (stop.wait(), live.wait(), end) if each is not None]
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
+        return await live.stop()
 
 
 @contextmanager

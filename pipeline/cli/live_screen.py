@@ -1,9 +1,11 @@
 """What a live run shows: a line a connection and one for the alerts, redrawn; on anything but a terminal, changes as they happen."""
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Any
 
 import rich
 from rich.console import Console
@@ -25,7 +27,7 @@ STYLES = {"LIVE": "green", "STALE": "yellow", "GAPPED": "yellow", "DOWN": "red"}
 def showing(live: Live, screen: Screen, plain: bool) -> Iterator[None]:
     """Show a run until the end of the block; `plain`: no line that is redrawn, since alerts come to the same terminal as they are."""
     if plain or not sys.stderr.isatty():
-        told = live.changes.subscribe(lambda change: screen.say(change))
+        told = live.changes.subscribe(Together(screen.say))
         try:
             yield
         finally:
@@ -33,7 +35,7 @@ def showing(live: Live, screen: Screen, plain: bool) -> Iterator[None]:
         return
     console = rich.get_console() if sys.stdout.isatty() else Console(stderr=True)
     status = StatusLine(live)
-    told = live.changes.subscribe(lambda change: console.print(Text(f"rxtape: {tidy(change)}", style="dim")))
+    told = live.changes.subscribe(Together(lambda line: console.print(Text(f"rxtape: {tidy(line)}", style="dim"))))
     try:
         with Redrawn(
             get_renderable=status.table, console=console, refresh_per_second=4, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -41,6 +43,26 @@ def showing(live: Live, screen: Screen, plain: bool) -> Iterator[None]:
             yield
     finally:
         told.dispose()
+
+
+class Together:
+    """Tells changes of health, those of one moment and one kind in one line: a thousand symbols go down together."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._waiting: dict[str, list[Any]] = {}
+
+    def __call__(self, change: Any) -> None:
+        """Take a change; it is told when the loop comes round."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._tell)
+        self._waiting.setdefault(change.status, []).append(change)
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for changes in waiting.values():
+            first, rest = changes[0], len(changes) - 1
+            self._say(f"{first}" if not rest else f"{first.subject} and {rest:,} more are {first.status}: {first.reason}".rstrip(": "))
 
 
 class StatusLine:

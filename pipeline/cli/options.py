@@ -1,6 +1,6 @@
 """The settings of a run as options of a command: one table, spelt for the command line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,12 +17,13 @@ ARGUMENTS = ("feed.files", "live.sources")
 C = TypeVar("C", bound=Callable[..., Any])
 
 
-def setting_options(*sections: str, without: tuple[str, ...] = ()) -> Callable[[C], C]:
-    """Add `--config` and an option for each setting of these sections but those `without`; `said` collects what was given."""
+def setting_options(*chosen: str, without: Sequence[str] = ()) -> Callable[[C], C]:
+    """Add `--config` and an option for each setting that is chosen by key or section; `said` collects what was given."""
 
     def add(command: C) -> C:
         for setting in reversed(SETTINGS):
-            if setting.key.partition(".")[0] in sections and setting.key not in (*ARGUMENTS, *without):
+            wanted = setting.key.partition(".")[0] in chosen or setting.key in chosen
+            if wanted and setting.key not in (*ARGUMENTS, *without):
                 command = option(setting)(command)
         file = click.Path(path_type=Path, dir_okay=False)
         return click.option("--config", "-c", type=file, metavar="FILE", help="Settings and strategies, as TOML.")(command)

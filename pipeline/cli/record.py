@@ -42,7 +42,7 @@ def record(
             raise UsageError("no folder named; write -o FOLDER for the tape")
     feed = None
     with problems.noted():
-        feed = live_feed(config.values, "record binance:BTCUSDT,ETHUSDT -o monday", raw=folder if raw else None)
+        feed = live_feed(config, "record binance:BTCUSDT,ETHUSDT -o monday", raw=folder if raw else None)
     problems.told()
     screen = Screen()
     run = Live(feed, record=folder, quarantine=config.values["live.quarantine"].value, on_fault=screen.say)

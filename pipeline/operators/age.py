@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import SECOND
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, Flags, Floats, Ints, Times, kernel
 from pipeline.stage import Input, Operator, Source
 from pipeline.state import State, full
@@ -39,6 +40,11 @@ class Age(Operator):
         is_clock = getattr(source, "derived", False) and "seen" in getattr(source, "columns", ())
         return source.through(ClockAge() if is_clock else self)
 
+    @property
+    def reach(self) -> Reach:
+        """The last row."""
+        return Reach(rows=1)
+
     def state(self, symbols: int) -> State:
         """When each symbol was last seen."""
         return State(symbols, seen=full(symbols, NEVER, "i8"))
@@ -57,6 +63,11 @@ class ClockAge(Operator):
     reads: ClassVar[tuple[str, ...]] = ("seen",)
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = "seconds"
+
+    @property
+    def reach(self) -> Reach:
+        """The row itself."""
+        return Reach(rows=1)
 
     def step(self, state: State, batch: Input) -> NDArray[np.float64]:
         """One age a row."""

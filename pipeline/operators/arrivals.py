@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import SECOND
 from pipeline.errors import ParameterError
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, Flags, Floats, Ints, Times, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
@@ -44,6 +45,11 @@ class InterArrival(Operator):
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = "seconds"
 
+    @property
+    def reach(self) -> Reach:
+        """The last two rows."""
+        return Reach(rows=2)
+
     def state(self, symbols: int) -> State:
         """When each symbol was last seen, and how long after the time before."""
         return State(symbols, seen=full(symbols, NEVER, "i8"), last=full(symbols, np.nan))
@@ -62,6 +68,11 @@ class AgeOf(Operator):
     symbol: str
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = "seconds"
+
+    @property
+    def reach(self) -> Reach:
+        """The last row of the one symbol."""
+        return Reach(rows=1, symbol=self.symbol)
 
     def state(self, symbols: int) -> State:
         """When the symbol was last seen."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration, format_duration
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
 from pipeline.operators.sums import ERROR, TOTAL, moved
 from pipeline.stage import Input, Operator
@@ -72,6 +73,11 @@ class VolumeBaseline(Operator):
 
     def __repr__(self) -> str:
         return f"VolumeBaseline(over={format_duration(self.over_ns)!r}, baseline={format_duration(self.baseline_ns)!r})"
+
+    @property
+    def reach(self) -> Reach:
+        """Both stretches."""
+        return Reach(self.over_ns + self.baseline_ns)
 
     def state(self, symbols: int) -> State:
         """Sums, the first time of each symbol, and the rows of both stretches."""

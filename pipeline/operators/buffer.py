@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.durations import Duration
 from pipeline.errors import BuildError
 from pipeline.functions import fingerprint
+from pipeline.gaps import Reach
 from pipeline.stage import Input, Operator
 from pipeline.state import Arrays, State, full
 from pipeline.windows.bounds import Window, bounds_of
@@ -56,6 +57,11 @@ class BufferApply(Operator):
 
     def __repr__(self) -> str:
         return f"buffer({self.window!r}).apply({fingerprint(self.function)}{', columnar=True' if self.columnar else ''})"
+
+    @property
+    def reach(self) -> Reach:
+        """The window."""
+        return Reach(self.window.width_ns, self.window.rows)
 
     def state(self, symbols: int) -> State:
         """The rows of the windows, and the last value of each symbol."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, Flags, Floats, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
@@ -35,6 +36,11 @@ class Column(Operator):
     def reads(self) -> tuple[str, ...]:  # type: ignore[override]
         """The column itself."""
         return (self.name,)
+
+    @property
+    def reach(self) -> Reach:
+        """The last row."""
+        return Reach(rows=1)
 
     def state(self, symbols: int) -> State:
         """The newest value of each symbol."""

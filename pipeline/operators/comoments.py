@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration
 from pipeline.errors import ParameterError
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matrix, Times, Values1D, inline, kernel
 from pipeline.operators.extremes import put_newest
 from pipeline.stage import Input, Operator
@@ -136,6 +137,11 @@ class RollingCov(Operator):
     def __post_init__(self) -> None:
         if self.ddof not in (0, 1) or self.window.rows == 1:
             raise ParameterError(f"ddof {self.ddof!r} over {self.window!r}: expected 0 (population) or 1 (sample), and two rows or more")
+
+    @property
+    def reach(self) -> Reach:
+        """The window."""
+        return Reach(self.window.width_ns, self.window.rows)
 
     def state(self, symbols: int) -> State:
         """Both stacks of every symbol."""

@@ -1,5 +1,6 @@
 """Exponential moving average, and Wilder's RSI, which is made of two."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration, format_duration
 from pipeline.errors import ParameterError, UnknownName
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
@@ -19,6 +21,16 @@ __all__ = ["Ema", "Rsi", "TimeEma", "ema", "rsi"]
 Seed = Literal["average", "first"]
 SEEDS = ("average", "first")
 FAR = 16.0
+FADED = 0.01
+"""What is left of the weight of a row when it no longer counts as part of what a value depends on."""
+
+
+def rows_until_faded(kept: float) -> int:
+    """The smallest n with kept ** n <= FADED: of weights that fall by `kept` from row to row, all older ones have kept ** n together.
+
+    The sum of a geometric series: (1 - kept) * (kept ** n + kept ** (n + 1) + ...) = kept ** n.
+    """
+    return max(1, math.ceil(math.log(FADED) / math.log(kept))) if kept > 0.0 else 1
 
 
 @kernel
@@ -94,6 +106,11 @@ class Ema(Operator):
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = SAME
 
+    @property
+    def reach(self) -> Reach:
+        """Until less than 1% of the weight is older."""
+        return Reach(rows=rows_until_faded(1.0 - 2.0 / (self.span + 1)))
+
     def state(self, symbols: int) -> State:
         """Level and count."""
         return State(symbols, memory=zeros((symbols, 2)))
@@ -118,6 +135,11 @@ class TimeEma(Operator):
     def __repr__(self) -> str:
         return f"TimeEma({format_duration(self.half_life_ns)!r})"
 
+    @property
+    def reach(self) -> Reach:
+        """Until less than 1% of the weight is older, at a steady rate of trades; how many were lost nobody knows."""
+        return Reach(math.ceil(self.half_life_ns * -math.log2(FADED)))
+
     def state(self, symbols: int) -> State:
         """Weighted sum, weights and the last time."""
         return State(symbols, memory=zeros((symbols, 3)), last=zeros(symbols, "i8"))
@@ -136,6 +158,11 @@ class Rsi(Operator):
     n: int
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = "RSI (0 to 100)"
+
+    @property
+    def reach(self) -> Reach:
+        """Until less than 1% of the weight of either average is older, and the value before the first change."""
+        return Reach(rows=rows_until_faded(1.0 - 1.0 / self.n) + 1)
 
     def state(self, symbols: int) -> State:
         """Last value, count, average gain and loss."""

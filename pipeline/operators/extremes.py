@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matrix, Times, Values1D, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
@@ -86,6 +87,11 @@ class RollingMax(Operator):
     sign: ClassVar[float] = 1.0
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = SAME
+
+    @property
+    def reach(self) -> Reach:
+        """The window."""
+        return Reach(self.window.width_ns, self.window.rows)
 
     def state(self, symbols: int) -> State:
         """Both stacks of every symbol."""

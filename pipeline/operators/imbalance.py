@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, Flags, Floats, Marks, Matrix, Values1D, kernel
 from pipeline.operators.sums import SUM, sums
 from pipeline.stage import Input, Operator
@@ -63,6 +64,15 @@ class OrderFlowImbalance(Operator):
     window: Window
     reads: ClassVar[tuple[str, ...]] = ("bid", "bid_size", "ask", "ask_size")
     shared: ClassVar[bool] = True
+
+    @property
+    def reach(self) -> Reach:
+        """The window, and the quote before it, from which the first flow is taken."""
+        return Reach(self.window.width_ns, 1)
+
+    def advances(self, batch: Input) -> NDArray[np.bool_]:
+        """The whole quotes."""
+        return np.asarray(batch.fresh & ~np.isnan(sum(batch.columns)))
 
     def state(self, symbols: int) -> State:
         """The last quote, and the flows in the window."""

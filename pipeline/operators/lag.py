@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
@@ -71,6 +72,11 @@ class PriceChange(Operator):
     logarithm: ClassVar[bool] = False
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = "change (%)"
+
+    @property
+    def reach(self) -> Reach:
+        """From the earlier value to the last."""
+        return Reach(rows=self.over.rows + 1) if self.over.rows else Reach(self.over.width_ns, 1)
 
     def state(self, symbols: int) -> State:
         """The earlier and the last value, and the rows between."""

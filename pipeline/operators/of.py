@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ParameterError
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, Flags, Floats, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full
@@ -31,6 +32,11 @@ class Of(Operator):
     symbol: str
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = SAME
+
+    @property
+    def reach(self) -> Reach:
+        """The last row of the one symbol."""
+        return Reach(rows=1, symbol=self.symbol)
 
     def state(self, symbols: int) -> State:
         """The newest value."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.durations import Duration
 from pipeline.errors import ParameterError
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, CodesOut, Counts, Flags, Floats, Ints, Times, Values1D, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
@@ -174,6 +175,11 @@ class RollingQuantile(Operator):
     def __post_init__(self) -> None:
         if not 0.0 <= self.q <= 1.0:
             raise ParameterError(f"quantile {self.q!r}; expected a fraction from 0 to 1")
+
+    @property
+    def reach(self) -> Reach:
+        """The window."""
+        return Reach(self.window.width_ns, self.window.rows)
 
     def state(self, symbols: int) -> State:
         """The tree of every symbol."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.gaps import FOREVER, Reach
 from pipeline.kernels import Codes, Flags, Floats, Ints, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
@@ -34,6 +35,11 @@ class SessionHigh(Operator):
     sign: ClassVar[float] = 1.0
     shared: ClassVar[bool] = True
     unit: ClassVar[str] = SAME
+
+    @property
+    def reach(self) -> Reach:
+        """All since the session's open."""
+        return Reach(FOREVER, session=self.session)
 
     def state(self, symbols: int) -> State:
         """The extreme and its session."""

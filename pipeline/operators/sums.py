@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import SECOND, Duration
+from pipeline.gaps import Reach
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, fma, inline, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, zeros
@@ -166,6 +167,11 @@ class RollingSum(Operator):
     def reads(self) -> tuple[str, ...]:  # type: ignore[override]
         """The one column that is summed."""
         return (self.column,)
+
+    @property
+    def reach(self) -> Reach:
+        """The window."""
+        return Reach(self.window.width_ns, self.window.rows)
 
     def state(self, symbols: int) -> State:
         """Sums and the rows of the window."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durations import Duration
+from pipeline.gaps import FOREVER, Reach
 from pipeline.kernels import Codes, CodesOut, Flags, Floats, Ints, Matrix, Times, Values1D, added, kernel
 from pipeline.operators.sums import RING, SUM, moved, sums_over_rows
 from pipeline.stage import Input, Operator
@@ -71,6 +72,11 @@ class Vwap(Operator):
     reads: ClassVar[tuple[str, ...]] = ("price", "size")
     shared: ClassVar[bool] = True
 
+    @property
+    def reach(self) -> Reach:
+        """The window."""
+        return Reach(self.window.width_ns, self.window.rows)
+
     def state(self, symbols: int) -> State:
         """Both sums, and the rows of the window."""
         shape = (symbols, RING + self.window.rows)
@@ -103,6 +109,11 @@ class SessionVwap(Operator):
     session: Session
     reads: ClassVar[tuple[str, ...]] = ("price", "size")
     shared: ClassVar[bool] = True
+
+    @property
+    def reach(self) -> Reach:
+        """All since the session's open."""
+        return Reach(FOREVER, session=self.session)
 
     def state(self, symbols: int) -> State:
         """Both sums and their session."""

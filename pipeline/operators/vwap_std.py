@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.gaps import FOREVER, Reach
 from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
@@ -49,6 +50,11 @@ class VwapStd(Operator):
     session: Session
     reads: ClassVar[tuple[str, ...]] = ("price", "size")
     shared: ClassVar[bool] = True
+
+    @property
+    def reach(self) -> Reach:
+        """All since the session's open."""
+        return Reach(FOREVER, session=self.session)
 
     def state(self, symbols: int) -> State:
         """The moments and their session."""

@@ -36,7 +36,10 @@ def original(text: str) -> str:
 
 
 class CsvSink:
-    """Alerts as CSV: a header, then a line an alert, text quoted and `harmless`, numbers bare, `values` as one JSON cell.
+    """Alerts as CSV: a header, then a line an alert, text quoted and `harmless`, numbers bare (`degraded` 0 or 1),
+    `values` as one JSON cell.
+
+
 
     A run replaces what the file held before ("-": standard output). Raises UsageError where the URL names no file, SinkError
     where it cannot be opened.
@@ -71,5 +74,5 @@ class CsvSink:
 
 def cells(alert: Alert) -> list[str | int]:
     row = row_of(alert)
-    row["values"] = json_text(row["values"])
+    row["values"], row["degraded"] = json_text(row["values"]), int(row["degraded"])
     return [harmless(value) if isinstance(value, str) else value for value in row.values()]

@@ -19,7 +19,9 @@ from pipeline.sinks.rows import COLUMNS, row_of
 __all__ = ["ROWS_A_GROUP", "ParquetSink"]
 
 ROWS_A_GROUP = 10_000
-TYPES = {"time": pa.timestamp("ns", "UTC"), "time_ns": pa.int64(), "values": pa.map_(pa.string(), pa.float64())}
+TYPES = {
+    "time": pa.timestamp("ns", "UTC"), "time_ns": pa.int64(), "values": pa.map_(pa.string(), pa.float64()), "degraded": pa.bool_(),
+}  # fmt: skip
 SCHEMA = pa.schema([pa.field(name, TYPES.get(name, pa.string()), nullable=False) for name in COLUMNS])
 
 

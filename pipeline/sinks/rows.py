@@ -17,7 +17,7 @@ def row_of(alert: Alert) -> dict[str, Any]:
     """The fields of `Alert.as_dict`, in their order.
 
     >>> list(row_of(Alert("SPY", 0)))
-    ['time', 'symbol', 'strategy', 'event', 'severity', 'message', 'values', 'rule', 'time_ns', 'id']
+    ['time', 'symbol', 'strategy', 'event', 'severity', 'message', 'values', 'degraded', 'rule', 'time_ns', 'id']
     """
     row = {name: encodable(value) if isinstance(value, str) else value for name, value in alert.as_dict().items()}
     row["values"] = {encodable(name): value for name, value in alert.values.items()}

@@ -14,7 +14,7 @@ __all__ = ["APPLICATION", "SCHEMA", "SqliteSink"]
 
 APPLICATION = 0x72787470
 """`PRAGMA application_id` of our files: "rxtp"."""
-SCHEMA = 1
+SCHEMA = 2
 """`PRAGMA user_version`: the version of the table below."""
 PATIENCE = 5.0
 
@@ -27,11 +27,14 @@ CREATE TABLE alerts (
     severity TEXT NOT NULL,
     message TEXT NOT NULL,
     "values" TEXT NOT NULL,
+    degraded INTEGER NOT NULL DEFAULT 0,
     rule TEXT NOT NULL,
     time_ns INTEGER NOT NULL,
     id TEXT NOT NULL PRIMARY KEY
 )
 """
+UPGRADES = {1: "ALTER TABLE alerts ADD COLUMN degraded INTEGER NOT NULL DEFAULT 0"}
+"""What makes a table of the next version of one of this."""
 QUOTED = [f'"{name}"' for name in COLUMNS]
 INSERT = f"INSERT INTO alerts ({', '.join(QUOTED)}) VALUES ({', '.join('?' * len(QUOTED))}) ON CONFLICT (id) DO NOTHING"
 
@@ -72,6 +75,9 @@ class SqliteSink:
                 raise SinkError(f"{self.path} is a database of something else (tables: {', '.join(tables) or 'none'}); name another file")
             elif version > SCHEMA:
                 raise SinkError(f"{self.path} was written by a newer rxtape (schema {version}, this one knows {SCHEMA}); update rxtape")
+            for older in range(version, SCHEMA) if application == APPLICATION else ():
+                db.execute(UPGRADES[older])
+                db.execute(f"PRAGMA user_version = {older + 1}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
 
@@ -99,5 +105,5 @@ def values_of(alert: Alert) -> list[str | int]:
     if not alert.id:
         raise SinkError(f"an alert of {alert.symbol!r} has no id, by which a database tells one from another; give it one: Alert(id=...)")
     row = row_of(alert)
-    row["values"] = json_text(row["values"])
+    row["values"], row["degraded"] = json_text(row["values"]), int(row["degraded"])
     return list(row.values())

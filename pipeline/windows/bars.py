@@ -128,9 +128,21 @@ class PeriodBars:
 
     columns: ClassVar[tuple[str, ...]] = COLUMNS
     reads: ClassVar[tuple[str, ...]] = ("price", "size")
+    overlap: ClassVar[int] = 0
 
     def __call__(self, source: Derivable[T]) -> T:
         return source.derive(self)
+
+    def due(self, time: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The ends."""
+        return self.ends(time)
+
+    def closes(self, state: State) -> NDArray[np.int64]:
+        """The common end of the open bars."""
+        return np.where(state.is_open, state.current[1], 0)
+
+    def standing(self, state: State) -> None:
+        """A bar knows nothing of the one before."""
 
     def ends(self, time: NDArray[np.int64]) -> NDArray[np.int64]:
         """The end of the bar of each time, -1 if it is in none."""
@@ -188,12 +200,24 @@ class CountBars:
     rows: int
     columns: ClassVar[tuple[str, ...]] = COLUMNS
     reads: ClassVar[tuple[str, ...]] = ("price", "size")
+    overlap: ClassVar[int] = 1  # what is lost at the time of the last trade may be lost before it or after
 
     def __repr__(self) -> str:
         return f"bars({self.rows})"
 
     def __call__(self, source: Derivable[T]) -> T:
         return source.derive(self)
+
+    def due(self, time: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Nobody knows: what was lost may have filled a bar at once."""
+        return np.full(len(time), -1)
+
+    def closes(self, state: State) -> NDArray[np.int64]:
+        """Nobody knows."""
+        return np.zeros(state.symbols, np.int64)
+
+    def standing(self, state: State) -> None:
+        """A bar knows nothing of the one before."""
 
     def state(self, symbols: int) -> State:
         """The open bars, and those that end in the next nanosecond."""

@@ -83,12 +83,25 @@ class Clock:
     active_ns: int
     columns: ClassVar[tuple[str, ...]] = ("price", "size", "bid", "ask", "seen")
     reads: ClassVar[tuple[str, ...]] = ()
+    overlap: ClassVar[int] = 0
 
     def __repr__(self) -> str:
         return f"clock({format_duration(self.every_ns)!r}, active={format_duration(self.active_ns)!r})"
 
     def __call__(self, source: Derivable[T]) -> T:
         return source.derive(self)
+
+    def due(self, time: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The next moment."""
+        return (time // self.every_ns + 1) * self.every_ns
+
+    def closes(self, state: State) -> NDArray[np.int64]:
+        """The moment after each symbol was last seen."""
+        return self.due(state.seen)
+
+    def standing(self, state: State) -> NDArray[np.int64]:
+        """The price once there was one, both sides of a quote once there was one."""
+        return np.asarray((state.seen != NEVER) + 2 * ~np.isnan(state.last[:, BID]), np.int64)
 
     def state(self, symbols: int) -> State:
         """When each symbol was last seen, and with what."""

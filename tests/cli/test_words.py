@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import click
 import pytest
 from cli_folder import filled, problems, row, rxtape
+from scripted_venue import Script, Time
+from served_tapes import subscribed
 
+from feeds.live import opening
 from pipeline.cli import main
 from pipeline.settings import SETTINGS
 
@@ -36,8 +40,9 @@ def examples(words: tuple[str, ...]) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """What the examples speak of."""
+    """What the examples speak of, and a client for those that serve."""
     monkeypatch.chdir(filled(tmp_path))
+    subscribed(monkeypatch)
     text = Path("ticks.csv").read_text()
     Path("2013-10-08.csv").write_text(text)
     Path("rxtape.toml").write_text('[feed]\nfiles = ["ticks.csv"]\n[[strategy]]\nuse = "mine.py"\n')
@@ -47,8 +52,18 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def no_venue(monkeypatch):
+    """Live runs end at once: everything is built, nothing connects."""
+
+    async def nothing(arrivals, streams):
+        pass
+
+    monkeypatch.setattr(opening, "connecting", lambda stale_after: Script(nothing, Time()))
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "rxtape")
-def test_every_command_has_examples_that_run(words, folder):
+def test_every_command_has_examples_that_run(words, folder, no_venue):
     found = examples(words)
     assert found
     for example in found:
@@ -57,6 +72,9 @@ def test_every_command_has_examples_that_run(words, folder):
         if called == ["strategies", "new", "my_rule"]:
             Path("my_rule.py").unlink(missing_ok=True)
             Path("test_my_rule.py").unlink(missing_ok=True)
+        shutil.rmtree("monday", ignore_errors=True)
+        if called[0] == "replay" and "monday" in called:
+            continue
         if "--write" in called:
             Path("rxtape.toml").unlink()
         done = rxtape(*called)

@@ -78,7 +78,7 @@ def test_a_time_has_digits_in_threes(time, shown):
 
 def test_what_sinks_write_is_in_the_order_of_reading():
     written = alert(strategy="jump", id="ab").as_dict()
-    assert list(written) == ["time", "symbol", "strategy", "event", "severity", "message", "values", "rule", "time_ns", "id"]
+    assert list(written) == ["time", "symbol", "strategy", "event", "severity", "message", "values", "degraded", "rule", "time_ns", "id"]
     assert (written["time"], written["time_ns"], written["values"], written["event"]) == (
         "2024-01-02T12:00:00Z",
         NOON,
@@ -126,6 +126,7 @@ def test_fault_65_a_notebook_neutralises_markup():
 
 def test_a_frame_of_alerts_has_the_same_types_whatever_is_in_it():
     fixed = {"time": "datetime64[ns, UTC]"} | dict.fromkeys(("symbol", "strategy", "event", "severity", "message", "rule", "id"), "str")
+    fixed["degraded"] = "bool"
     assert Alerts().to_pandas().dtypes.astype(str).to_dict() == fixed
     shown = Alerts([alert(values={"price": 1.5}), alert(values={"size": 2.0})]).to_pandas()
     assert shown.dtypes.astype(str).to_dict() == fixed | {"price": "float64", "size": "float64"}

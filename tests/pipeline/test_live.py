@@ -10,7 +10,7 @@ from scripted_venue import START, Time, live_feed, quote, trade
 
 from feeds.files import file
 from feeds.live.arrivals import StateChange
-from feeds.venues.venue import Stream
+from feeds.venues.venue import Cancelled, Corrected, Stream
 from pipeline import Strategy, alert_when, combine_latest, run
 from pipeline.errors import UsageError
 from pipeline.live import Live
@@ -109,6 +109,50 @@ def test_parity_a_recording_replayed_gives_the_same_alerts(tmp_path_factory, ste
         assert again.ticks == report.ticks
 
 
+def test_fault_52_a_trade_taken_back_is_linked_to_its_alerts_and_leaves_a_gap():
+    async def script(arrivals, streams):
+        for number, price in enumerate((10.0, 11.0, 12.0), 1):
+            arrivals.said("acme/1", START, [trade(number, price=price)])
+        await asyncio.sleep(0.01)
+        arrivals.said("acme/1", START, [Cancelled("A", START, 3), Corrected("A", START, 1, 9.0, 1.0)])
+
+    async def go():
+        live, taken_back = Live(live_feed(script), Above()), []
+        live.corrections.subscribe(taken_back.append)
+        await live.start()
+        await live.wait()
+        return await live.stop(), taken_back
+
+    report, taken_back = asyncio.run(go())
+    (raised,) = report.alerts
+    assert [(each.trade_id, each.what, each.alerts) for each in taken_back] == [(3, "cancelled", (raised.id,)), (1, "corrected", ())]
+    assert ("corrected", f"trade 3 of A was cancelled; alerts on it: {raised.id}") in report.facts()
+    assert report.ticks == 5
+
+
+def test_fault_54_what_a_subscriber_feeds_back_is_judged_after_the_batch_under_way():
+    async def script(arrivals, streams):
+        arrivals.said("acme/1", START, [trade(number, price=float(number)) for number in range(1, 4)])
+
+    async def go():
+        feed = live_feed(script)
+        live, heard = Live(feed, Above()), []
+
+        def feed_back(alert):
+            heard.append((alert.symbol, alert.event))
+            if alert.symbol == "A":
+                feed.ingress.said("acme/1", START, [trade(number, "B", price=float(number)) for number in range(1, 4)])
+
+        live.alerts.subscribe(feed_back)
+        await live.start()
+        await live.wait()
+        return await live.stop(), heard
+
+    report, heard = asyncio.run(go())
+    assert heard == [("A", "raised"), ("B", "raised")]
+    assert report.ticks == 6
+
+
 def test_quotes_are_listened_to_only_where_somebody_asks():
     asked = {}
 
@@ -170,16 +214,19 @@ def test_a_live_feed_is_not_for_run_and_a_file_is_not_for_live():
 def test_health_tells_a_quiet_market_from_a_dead_feed():
     time, said = Time(), []
 
+    def look(arrivals):
+        feed.health.look(feed.clock.now() / 1e9, {name: at / 1e9 for name, at in arrivals.spoke().items()})
+
     async def script(arrivals, streams):
         arrivals.changed(StateChange("acme/1", "live", "", 1000.0))
         arrivals.said("acme/1", START, [trade(1), trade(1, "B")])
-        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        look(arrivals)
         time.pass_seconds(10)
-        arrivals.said("acme/1", START, [trade(2)])
-        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        arrivals.said("acme/1", time.wall, [trade(2)])
+        look(arrivals)
         arrivals.lost("acme/1", streams, "closed 1006")
         arrivals.changed(StateChange("acme/1", "backoff", "closed 1006", 1010.0))
-        feed.health.look(time.steady / 1e9, arrivals.spoke())
+        look(arrivals)
 
     feed = live_feed(script, time=time)
     feed.changes.subscribe(lambda change: said.append(str(change)))

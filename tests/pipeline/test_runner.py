@@ -3,6 +3,7 @@
 import signal
 import threading
 
+import numpy as np
 import pytest
 from reactivex import operators as ops
 from runs import START, Above, Cut, Ups, every_cut, misbehaving, ticks_of
@@ -12,6 +13,7 @@ from pipeline.doors import each_tick
 from pipeline.errors import BuildError, InputError, UnknownName, UsageError
 from pipeline.operators import column, moving_average
 from pipeline.sinks.memory import MemorySink
+from pipeline.ticks import Kind, Ticks
 
 
 def test_a_run_says_what_it_read_and_found():
@@ -61,6 +63,27 @@ def test_alerts_made_by_hand_get_their_strategy_and_an_id_that_no_other_symbol_c
     both = {alert.id for alert in run(ticks, Own()).alerts if alert.symbol == "A"}
     SHARD = "A"
     assert {alert.id for alert in run(ticks, Own()).alerts} == both
+
+
+def test_alerts_made_by_hand_are_degraded_where_their_maker_says_so():
+    class Own(Strategy):
+        def alerts(self, ticks):
+            return ticks.pipe(each_tick(), ops.map(lambda t: Alert(t.symbol, t.time, degraded=t.seq == 1)))
+
+    assert [alert.degraded for alert in run(ticks_of(3), Own()).alerts] == [False, True, False]
+
+
+def test_a_gap_of_a_feed_degrades_what_spans_it():
+    ticks = ticks_of(200)
+    kind = np.zeros(200, np.int8)
+    kind[np.flatnonzero(ticks.symbol == 2)[10:50:4]] = Kind.GAP
+
+    price = np.where(kind == Kind.GAP, np.nan, ticks.price)
+    lossy = Ticks.of(ticks.time, ticks.symbol, ticks.symbols, kind=kind, price=price, size=np.where(kind == Kind.GAP, np.nan, ticks.size))
+    found = run(lossy, Above()).alerts
+    assert {alert.symbol for alert in found if alert.degraded} == {ticks.symbols.name(2)}
+
+    assert 0 < sum(alert.degraded for alert in found) < len(found) / 2
 
 
 def test_a_strategy_may_return_several_streams_and_lists_of_alerts():

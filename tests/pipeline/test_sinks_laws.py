@@ -179,6 +179,7 @@ ANY_ALERT = st.builds(
     severity=TEXT,
     strategy=TEXT,
     rule=TEXT,
+    degraded=st.booleans(),
 )
 
 

@@ -11,6 +11,7 @@ from runs import Above, ticks_of
 from pipeline import Alert, run
 from pipeline.errors import RxtapeError, SinkError, UsageError
 from pipeline.plugins import open_sink
+from pipeline.sinks.rows import COLUMNS
 from pipeline.sinks.sqlite import APPLICATION, SCHEMA
 
 FILES = pytest.mark.parametrize("scheme", READERS)
@@ -138,6 +139,27 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path):
     db.close()
     with pytest.raises(SinkError, match=rf"newer rxtape \(schema {SCHEMA + 1}, this one knows {SCHEMA}\)"):
         open_sink(f"sqlite:{path}")
+
+
+def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path):
+    path, older = tmp_path / "alerts.db", tmp_path / "older.db"
+    run(ticks_of(), Above(), sinks=[f"sqlite:{path}"])
+    db = sqlite3.connect(older)
+    columns = [name for name in COLUMNS if name != "degraded"]
+    db.execute(f"PRAGMA application_id = {APPLICATION}")
+    db.execute("PRAGMA user_version = 1")
+    table = ", ".join(f'"{name}" TEXT' for name in columns)
+    db.execute(f"CREATE TABLE alerts ({table}, PRIMARY KEY (id))")
+    db.execute("INSERT INTO alerts (id) VALUES ('kept')")
+    db.commit()
+    db.close()
+    run(ticks_of(), Above(), sinks=[f"sqlite:{older}"])
+    db = sqlite3.connect(older)
+    assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+    found = db.execute("SELECT id, degraded FROM alerts ORDER BY rowid").fetchall()
+    db.close()
+    assert found[0] == ("kept", 0)
+    assert found[1:] == [(row[COLUMNS.index("id")], 0) for row in READERS["sqlite"](path)]
 
 
 def test_an_alert_without_an_id_is_refused_by_a_database(tmp_path):

@@ -1,0 +1,46 @@
+"""The clock that connections live by: monotonic, never the wall's."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["Clock", "LoopClock", "Timer"]
+
+
+class Timer(Protocol):
+    """Something that will be called, unless it is cancelled."""
+
+    def cancel(self) -> None:
+        """It will not be called."""
+
+
+class Clock(Protocol):
+    """What time it is, and when to be called."""
+
+    def now(self) -> float:
+        """s, monotonic."""
+
+    def awake(self) -> float:
+        """s, monotonic, and going on while the machine sleeps."""
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call once, in so many seconds."""
+
+
+class LoopClock:
+    """The clock of the running event loop; on a loop in virtual time, as in the tests, all of it is virtual."""
+
+    def now(self) -> float:
+        """s, as the loop counts them."""
+        return asyncio.get_running_loop().time()
+
+    def awake(self) -> float:
+        """s, as `Clock.awake`; by the clock since boot where there is one (Linux), else by one that goes on in sleep (macOS, Windows)."""
+        if not hasattr(time, "clock_gettime"):
+            return time.monotonic()
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """By the loop's timer."""
+        return asyncio.get_running_loop().call_later(max(seconds, 0.0), call)

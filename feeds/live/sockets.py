@@ -1,0 +1,58 @@
+"""Opening and closing a websocket: the only place where connections meet the network."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from ssl import SSLContext
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from feeds.live.patience import Patience
+
+__all__ = ["Dial", "dialling", "part", "place_of"]
+
+Dial = Callable[[str], Awaitable[ClientConnection]]
+
+
+def dialling(patience: Patience, *, proxy: str | bool | None = True, trust: SSLContext | None = None) -> Dial:
+    """How sockets are opened. `proxy`: True for the system's, None for none, or its address; `trust`: other certificates than the system's.
+
+    The library's own loop of reconnects is not used: it waits after failed handshakes only, so that a server which accepts and
+    closes would be asked a thousand times a second.
+    """
+
+    async def open_socket(url: str) -> ClientConnection:
+        further: dict[str, Any] = {"ssl": trust} if trust is not None and url.startswith("wss:") else {}
+        return await connect(
+            url,
+            proxy=proxy or None,
+            open_timeout=patience.open_within,
+            ping_interval=patience.ping_every,
+            ping_timeout=patience.pong_within,
+            close_timeout=patience.close_within,
+            max_size=patience.max_size,
+            **further,
+        )
+
+    return open_socket
+
+
+async def part(socket: ClientConnection, within: float) -> None:
+    """Say goodbye; where nobody answers within so many seconds, cut the line."""
+    with suppress(ConnectionClosed, TimeoutError):
+        async with asyncio.timeout(within):
+            await socket.close()
+            return
+    socket.transport.abort()
+
+
+def place_of(url: str) -> str:
+    """The host and port of an address: what a message may show of it.
+
+    >>> place_of("wss://stream.example.com:9443/ws?key=secret")
+    'stream.example.com:9443'
+    """
+    return urlsplit(url).netloc.rpartition("@")[2] or url.partition("?")[0]

@@ -1,0 +1,75 @@
+"""A venue with something changed: where it is, or that its frames are written down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from feeds.venues.venue import Channel, Decoder, Limits, Request, Stream, Venue
+from pipeline.errors import UsageError
+
+__all__ = ["Elsewhere", "Wrapped"]
+
+
+@dataclass
+class Wrapped:
+    """A venue that does what another does; subclasses change a part."""
+
+    venue: Venue
+
+    @property
+    def name(self) -> str:
+        """The venue's."""
+        return self.venue.name
+
+    @property
+    def limits(self) -> Limits:
+        """The venue's."""
+        return self.venue.limits
+
+    @property
+    def consecutive(self) -> bool:
+        """The venue's."""
+        return self.venue.consecutive
+
+    def url(self, streams: Sequence[Stream]) -> str:
+        """The venue's."""
+        return self.venue.url(streams)
+
+    def logins(self) -> Sequence[Request]:
+        """The venue's."""
+        return self.venue.logins()
+
+    def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
+        """The venue's."""
+        return self.venue.subscribe(streams, number)
+
+    def streams(self, symbols: Sequence[str], channels: Sequence[Channel]) -> Sequence[Stream]:
+        """The venue's."""
+        return self.venue.streams(symbols, channels)
+
+    def decoder(self) -> Decoder:
+        """The venue's."""
+        return self.venue.decoder()
+
+
+@dataclass
+class Elsewhere(Wrapped):
+    """A venue as it speaks, at another address; path and query stay the venue's own.
+
+    >>> from feeds.venues.binance import binance
+    >>> Elsewhere(binance(), "ws://127.0.0.1:8765").url([])
+    'ws://127.0.0.1:8765/stream'
+    """
+
+    address: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.address)
+        if parts.scheme not in ("ws", "wss") or not parts.netloc:
+            raise UsageError(f"{self.address!r} is no address of a websocket; write one such as ws://127.0.0.1:8765")
+
+    def url(self, streams: Sequence[Stream]) -> str:
+        """There, with the venue's path."""
+        scheme, netloc, base, *_ = urlsplit(self.address)
+        path, query = urlsplit(self.venue.url(streams))[2:4]
+        return urlunsplit((scheme, netloc, base.rstrip("/") + path, query, ""))

@@ -1,0 +1,189 @@
+"""`rxtape serve`: recorded ticks over a local websocket, as an exchange would send them."""
+
+import asyncio
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+
+from pipeline.cli.inspect import suited
+from pipeline.cli.job import feed_of
+from pipeline.cli.options import setting_options, settle
+from pipeline.cli.screen import Screen
+from pipeline.cli.tidy import tidy
+from pipeline.config import Value
+from pipeline.durations import SECOND, nanoseconds
+from pipeline.errors import BadRow, InputError
+from pipeline.interruption import DEFAULTS
+from pipeline.plugins import load
+
+__all__ = ["serve"]
+
+EXAMPLE = "serve ticks.csv --as binance"
+MOST_SYMBOLS = 4
+MOST_TOLD = 5
+OWN_PACE = "1x"
+SPEED = "How fast: max, 1x (as it was), 60x, ...  [default: 1x]"
+LOOP = "Begin again at the end of the tape, in later times."
+AT_ONCE = "Begin without waiting for a client that has subscribed."
+DROP = "Cut every connection after so many rows, as a demonstration."
+REFUSE = "How long connections are refused after --drop-after."
+
+
+@click.command(short_help="Replay files of ticks over a local websocket, as an exchange would send them.")
+@click.argument("files", nargs=-1)
+@click.option("--as", "exchange", required=True, metavar="NAME", help="The exchange whose format is spoken: binance, coinbase.")
+@click.option("--speed", "feed__speed", metavar="SPEED", help=SPEED)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Where to listen.  [default: a free port]")
+@click.option("--loop", is_flag=True, help=LOOP)
+@click.option("--at-once", is_flag=True, help=AT_ONCE)
+@click.option("--drop-after", type=click.IntRange(1), metavar="ROWS", help=DROP)
+@click.option("--refuse-for", default="3s", show_default=True, metavar="LENGTH", help=REFUSE)
+@setting_options("feed", "run.late", "run.lateness", "run.on_bad", without=("feed.speed",))
+@click.pass_context
+def serve(ctx: click.Context, /, files: tuple[str, ...], exchange: str, **options: Any) -> None:
+    """Replay FILES of ticks over a websocket on this machine, in the format of an exchange, to whoever subscribes.
+
+    \b
+    rxtape serve ticks.csv --as binance --speed 10x
+    rxtape serve "2013-10-*.csv" --as coinbase --speed 60x
+    rxtape serve ticks.csv --as binance --speed max --drop-after 3
+
+    What to type in another terminal is printed on standard output, everything else goes to standard error. The tape begins
+    when the first client has subscribed, and the connection is closed (1001) when it has ended. At --speed max the tape
+    waits for those who read it. Only this machine can connect.
+    """
+    own = {name: options.pop(name) for name in ("port", "loop", "at_once", "drop_after", "refuse_for")}
+    values = settle(options, files).checked().values
+    offered = load("server", exchange)
+    feed = feed_of({**values, "feed.speed": Value("max")}, EXAMPLE)
+    asked = Asked(exchange, suited(feed) or "NAME", "side" in feed.columns or "price" not in feed.columns)
+    screen = Screen()
+    left_out = LeftOut(screen.say)
+    venue = offered(feed, **serving(values, own, left_out), tell=screen.say)
+    stopped_by = asyncio.run(served(venue, asked, screen.say))
+    screen.say(f"{counted(venue.rows, 'row')} served to {counted(venue.clients_seen, 'client')}{left_out}")
+    ctx.exit(128 + stopped_by if stopped_by else 0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked to have served: the exchange, a strategy to try on it, and whether the tape tells sides where it must."""
+
+    exchange: str
+    strategy: str
+    tells_sides: bool
+
+
+@dataclass
+class LeftOut:
+    """Rows that are not served: the first are told one by one, all are counted."""
+
+    say: Callable[[object], None]
+    count: int = 0
+
+    def bad(self, row: BadRow) -> None:
+        """A row that is no tick, left out by --on-bad skip."""
+        self._told(row)
+
+    def late(self, row: Mapping[str, Any]) -> None:
+        """A row that came too late, left out by --late drop."""
+        self._told(f"{row['source']}:{row['line']} is too late")
+
+    def __str__(self) -> str:
+        return f", {self.count:,} left out" if self.count else ""
+
+    def _told(self, what: object) -> None:
+        self.count += 1
+        if self.count <= MOST_TOLD:
+            self.say(f"left out: {what}")
+
+
+def serving(values: Mapping[str, Value], own: Mapping[str, Any], left_out: LeftOut) -> dict[str, Any]:
+    """What the server is told."""
+    speed = values["feed.speed"]
+    pace = str(speed.value if speed.origin != "default" else OWN_PACE)
+    told: dict[str, Any] = {name: own[name] for name in ("port", "loop", "at_once", "drop_after")}
+    told |= {"speed": float("inf") if pace == "max" else float(pace.removesuffix("x"))}
+    told |= {"refuse_seconds": nanoseconds(own["refuse_for"]) / SECOND, "late": values["run.late"].value}
+    told |= {"lateness_ns": nanoseconds(values["run.lateness"].value), "on_drop": left_out.late}
+    return told | ({"on_bad": left_out.bad} if values["run.on_bad"].value == "skip" else {})
+
+
+async def served(venue: Any, asked: Asked, say: Callable[[object], None]) -> int:
+    """Serve until the end of the tape or a signal; its number, or 0."""
+    stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    with handled(lambda number: None if stop.done() else stop.set_result(number)):
+        async with venue:
+            if venue.first is None:
+                raise InputError(f"{venue.feed.name} has no ticks to serve")
+            for line in introduction(venue, asked):
+                say(line)
+            click.echo(tidy(command(venue, asked)))
+            ended = asyncio.ensure_future(venue.ended())
+            await asyncio.wait((ended, stop), return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                ended.result()
+                return 0
+            ended.cancel()
+            return stop.result()
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+@contextmanager
+def handled(stop: Callable[[int], None]) -> Iterator[None]:
+    """A signal (Ctrl-C, SIGTERM, SIGHUP) ends the server in order; a second one at once. One that the program ignores stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in DEFAULTS}
+
+    def told(number: int, frame: object) -> None:
+        signal.signal(number, before[number])
+        loop.call_soon_threadsafe(stop, number)
+
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, told)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def introduction(venue: Any, asked: Asked) -> Iterator[str]:
+    """What is served, and where what is said differs from the tape."""
+    yield f"{venue.feed.name} is served as {asked.exchange} at {venue.url}; the tape begins when a client has subscribed; Ctrl-C ends it"
+    respelt = [f"{name} is {spelt}" for spelt, name in venue.market.symbols.items() if spelt != name]
+    if respelt:
+        more = f", and {len(respelt) - MOST_SYMBOLS:,} more" if len(respelt) > MOST_SYMBOLS else ""
+        yield f"symbols as {asked.exchange} spells them: {', '.join(respelt[:MOST_SYMBOLS])}{more}"
+    if not asked.tells_sides:
+        said = venue.exchange.unknown_side
+        yield f"the tape does not tell who took the initiative in a trade, and {asked.exchange} must: all are said to be {said}"
+
+
+def command(venue: Any, asked: Asked) -> str:
+    """What to type in another terminal, with the symbols that have most of the first rows."""
+    spelt = {name: spelt for spelt, name in venue.market.symbols.items()}
+    parts = ["rxtape", "live", f"{asked.exchange}:{','.join(spelt[name] for name in most_seen(venue.first))}"]
+    return shlex.join([*parts, "--url", venue.url, "--strategy", asked.strategy])
+
+
+def most_seen(ticks: Any) -> Sequence[str]:
+    """The symbols with most rows."""
+    counts = np.bincount(ticks.symbol, minlength=len(ticks.symbols) + 1)
+    counts[0] = 0
+    order = np.argsort(-counts, kind="stable")[:MOST_SYMBOLS]
+    return [ticks.symbols.name(int(code)) for code in order if counts[code]]

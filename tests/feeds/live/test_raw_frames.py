@@ -1,0 +1,92 @@
+"""Frames as they came: written before they are read, read again as they were."""
+
+import json
+from contextlib import suppress
+
+import pytest
+from scripted_venue import START, ScriptedVenue, trade
+
+from feeds.live import raw_frames
+from feeds.live.raw_frames import FrameWriter, RecordedVenue, frames
+from feeds.reading import Reading
+from feeds.venues.venue import BadFrame
+from pipeline.errors import InputError, UsageError
+
+
+class JsonDecoder:
+    def decode(self, frame):
+        try:
+            number, seconds, price = json.loads(frame)
+        except (ValueError, TypeError) as error:
+            raise BadFrame(str(error)) from error
+        return [trade(number, seconds=seconds, price=price)]
+
+
+class TalkingVenue(ScriptedVenue):
+    def decoder(self):
+        return JsonDecoder()
+
+
+@pytest.fixture(autouse=True)
+def acme(monkeypatch):
+    monkeypatch.setattr(raw_frames, "load", lambda kind, name: TalkingVenue)
+
+
+def recorded(folder, said, bytes_a_file=1 << 20):
+    at = [START]
+    venue = RecordedVenue(TalkingVenue(), folder, lambda: at[0])
+    venue.streams(["A"], ["trades"])
+    venue.writer._bytes_a_file = bytes_a_file
+    decoders = [venue.decoder(), venue.decoder()]
+    for place, frame in enumerate(said):
+        at[0] = START + place * 10**9
+        with suppress(BadFrame):
+            decoders[place % 2].decode(frame)
+    venue.close()
+    return sorted(folder.iterdir())
+
+
+def rows(path):
+    feed = frames(path)
+    found = [(n, t) for raw in feed.rows() for n, t in zip(raw.columns["trade_id"].tolist(), raw.columns["time"].tolist(), strict=True)]
+    return found, feed.refused
+
+
+def test_what_was_said_comes_back_with_repeats_left_out_and_late_rows_in_order(tmp_path):
+    (path,) = recorded(tmp_path, ["[1, 1, 10]", "[2, 2, 10]", "[2, 2, 10]", "nonsense", b"[3, 1.5, 10]"])
+    assert rows(path) == ([(1, START + 10**9), (2, START + 2 * 10**9), (3, START + 2 * 10**9)], 1)
+
+
+def test_files_are_bounded_and_each_can_be_read_alone(tmp_path):
+    paths = recorded(tmp_path, [f"[{number}, {number}, 10]" for number in range(1, 40)], bytes_a_file=500)
+    assert len(paths) > 2
+    assert [number for path in paths for number, _ in rows(path)[0]] == list(range(1, 40))
+
+
+def test_a_half_last_line_is_passed_over_and_one_in_the_middle_is_told(tmp_path):
+    (path,) = recorded(tmp_path, ["[1, 1, 10]", "[2, 2, 10]"])
+    data = path.read_bytes()
+    path.write_bytes(data[:-5])
+    assert [number for number, _ in rows(path)[0]] == [1]
+    path.write_bytes(data.replace(b'"at"', b'"xx"', 1))
+    with pytest.raises(InputError, match=r":2 is no frame"):
+        rows(path)
+
+
+def test_what_is_no_file_of_frames_is_told(tmp_path):
+    (tmp_path / "x.frames").write_text("time,price\n")
+    with pytest.raises(InputError, match="is no file of frames"):
+        frames(tmp_path / "x.frames")
+
+
+def test_options_of_reading_have_no_place(tmp_path):
+    with pytest.raises(UsageError, match="leave out the options"):
+        frames(tmp_path / "x.frames", Reading(tz="UTC"))
+
+
+def test_binary_frames_are_kept_as_they_are(tmp_path):
+    writer = FrameWriter(tmp_path, "acme", ())
+    writer.write(START, 1, b"\xff\x00")
+    writer.close()
+    (path,) = tmp_path.iterdir()
+    assert [each.frame for each in raw_frames.lines_of(path)] == [b"\xff\x00"]

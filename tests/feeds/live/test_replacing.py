@@ -1,0 +1,82 @@
+"""Connections that are replaced before they end: real sockets on loopback, virtual time (FAULTS.md, 49)."""
+
+import asyncio
+
+from fault_scripts import leaves_after, never_confirms, well_behaved
+from fault_server import FaultServer
+from kept import kept
+from virtual_time import most, virtual
+
+MINUTE = 60.0
+HOUR = 3600.0
+
+
+@virtual
+async def test_fault_49_a_connection_is_replaced_before_the_venue_ends_it():
+    async with FaultServer(well_behaved) as server, kept(server, "A", "B", session_seconds=HOUR) as now:
+        await asyncio.sleep(1.5 * HOUR)
+        first, second = server.opened
+        assert 0.9 * HOUR <= second - first <= 0.98 * HOUR
+        assert now.arrived.losses == [("spoken/1", ["A", "B"], "replaced by spoken/2")]
+        assert_made_before_broken(now.arrived)
+
+
+@virtual
+async def test_fault_49_a_server_that_says_it_is_leaving_is_left_before_it_does():
+    async with FaultServer(leaves_after(30), well_behaved) as server, kept(server, "A") as now:
+        await asyncio.sleep(5 * MINUTE)
+        assert len(server.opened) == 2
+        assert [reason for _, _, reason in now.arrived.losses] == ["replaced by spoken/2"]
+        assert_made_before_broken(now.arrived)
+
+
+@virtual
+async def test_fault_49_names_of_connections_are_used_again():
+    async with FaultServer(well_behaved) as server, kept(server, "A", session_seconds=HOUR) as now:
+        await asyncio.sleep(10 * HOUR)
+        assert len(server.opened) > 9
+        assert {change.connection for change in now.arrived.changes} == {"spoken/1", "spoken/2"}
+        assert len(now.supervisor.names) == 1
+        assert_made_before_broken(now.arrived)
+
+
+@virtual
+async def test_fault_49_an_old_connection_that_ends_early_leaves_its_streams_to_the_successor():
+    async with FaultServer(leaves_after(30), never_confirms, well_behaved) as server, kept(server, "A") as now:
+        await asyncio.sleep(10 * MINUTE)
+        assert now.supervisor.names == ["spoken/2"]
+        assert now.arrived.changes[-1][:2] == ("spoken/2", "live")
+        assert [name for name, _, _ in now.arrived.losses] == ["spoken/1", "spoken/2"]
+
+
+@virtual
+async def test_fault_49_where_no_further_connection_is_allowed_the_old_one_goes_first():
+    async with FaultServer(well_behaved) as server, kept(server, "A", session_seconds=HOUR, overlap=False) as now:
+        await asyncio.sleep(1.5 * HOUR)
+        assert len(server.opened) == 2
+        assert {change.connection for change in now.arrived.changes} == {"spoken/1"}
+        assert [reason for _, _, reason in now.arrived.losses] == ["the venue ends connections of this age"]
+
+
+@virtual
+async def test_fault_49_servers_that_all_leave_at_once_are_not_stormed():
+    async def leaves(visit):
+        await visit.asked()
+        await visit.say(t="leaving")
+        await visit.until_gone()
+
+    async with FaultServer(leaves) as server, kept(server, "A", connects=10, connects_seconds=MINUTE) as now:
+        await asyncio.sleep(20 * MINUTE)
+        assert most(server.opened, MINUTE - 0.01) <= 10
+        assert len(server.opened) < 80
+        assert len(now.supervisor.names) <= 3
+
+
+def assert_made_before_broken(arrived):
+    """Every trade is heard by someone, in order, and connections overlap."""
+    heard = arrived.trades()
+    assert set(range(heard[0], max(heard) + 1)) == set(heard)
+    held = {}
+    for change in arrived.changes:
+        held[change.connection] = change.state
+        assert "live" in held.values() or change.since < arrived.changes[3].since

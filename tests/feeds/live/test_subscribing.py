@@ -1,0 +1,130 @@
+"""Asking for streams: confirmations, refusals, limits, logins: real sockets on loopback, virtual time (FAULTS.md, 50)."""
+
+import asyncio
+
+import pytest
+from fault_scripts import confirms_but, never_confirms, refuses, speaks_of, well_behaved
+from fault_server import FaultServer
+from kept import kept
+from virtual_time import most, until, virtual
+
+from pipeline.errors import UsageError
+
+
+@virtual
+async def test_fault_50_three_of_200_that_are_not_confirmed_are_asked_for_again_alone():
+    names = [f"S{number}" for number in range(200)]
+    missing = {"S3", "S77", "S199"}
+    async with FaultServer(confirms_but(missing)) as server, kept(server, *names, streams_per_request=50) as now:
+        await until(lambda: len(server.asked_for) > 4 and now.arrived.changes[-1][1:3] == ("live", ""))
+        again = server.asked_for[4:]
+        assert sorted(name for names in again for name in names) == sorted(missing)
+        assert "no answer for S3 trades, S77 trades, S199 trades; asked again" in now.arrived.reasons
+        assert now.arrived.losses == []
+        assert len(server.opened) == 1
+
+
+@virtual
+async def test_fault_50_a_stream_that_is_refused_is_told_once_and_not_asked_for_again():
+    async with FaultServer(refuses({"B"})) as server, kept(server, "A", "B", "C") as now:
+        await asyncio.sleep(20)
+        assert server.asked_for == [["A", "B", "C"]]
+        assert now.arrived.changes[-1][1:3] == ("live", "the venue refuses B trades: unknown symbol")
+        # nor after a reconnect
+        server.visits[0].kill()
+        await until(lambda: len(server.asked_for) == 2)
+        assert server.asked_for[1] == ["A", "C"]
+
+
+@virtual
+async def test_fault_50_who_of_a_refused_request_is_at_fault_is_found_by_halves():
+    names = [f"S{number}" for number in range(100)]
+    bad = {"S5", "S50", "S51"}
+    async with FaultServer(refuses(bad, named=False)) as server, kept(server, *names) as now:
+        await until(lambda: now.supervisor._kept[0].machine.subscriptions.settled)
+        assert {each.symbol for each in now.supervisor._kept[0].machine.subscriptions.streams} == {*names} - bad
+        assert len(server.asked_for) < 60
+        assert {name for name in names if now.arrived.trades(name)} == {*names} - bad
+
+
+@virtual
+async def test_fault_50_a_feed_of_which_every_stream_is_refused_ends_with_the_reason():
+    async with FaultServer(refuses({"A", "B"})) as server, kept(server, "A", "B") as now:
+        with pytest.raises(UsageError, match="spoken: the venue refuses A trades, B trades: unknown symbol"):
+            await now.running
+
+
+@virtual
+async def test_fault_50_a_refusal_for_asking_too_often_waits_and_asks_again():
+    async def once(visit):
+        message = await visit.listen()
+        await visit.say(t="no", n=message["n"], kind="rate", why="slow down")
+        await visit.asked()
+        await visit.trade("A", 1)
+        await visit.until_gone()
+
+    async with FaultServer(once) as server, kept(server, "A") as now:
+        await until(lambda: now.arrived.trades() == [1])
+        (first, _), (second, _) = server.visits[0].heard
+        assert second - first >= 10.0
+        assert "asked too often: slow down" in now.arrived.reasons
+
+
+@virtual
+async def test_fault_50_a_refusal_of_access_ends_the_feed():
+    async def forbids(visit):
+        message = await visit.listen()
+        await visit.say(t="no", n=message["n"], kind="access", why="invalid key")
+        await visit.until_gone()
+
+    async with FaultServer(forbids) as server, kept(server, "A", "B", streams=1) as now:
+        with pytest.raises(UsageError, match="spoken: the venue refuses access: invalid key"):
+            await now.running
+        assert now.supervisor.names == []
+
+
+@virtual
+async def test_fault_50_no_confirmation_at_all_is_asked_for_again_and_then_made_anew():
+    async with FaultServer(never_confirms, well_behaved) as server, kept(server, "A") as now:
+        await until(lambda: len(now.arrived.trades()) > 3)
+        assert len(server.opened) == 2
+        assert len(server.visits[0].heard) > 2
+
+
+@virtual
+async def test_fault_50_limits_hold_with_2000_symbols():
+    names = [f"S{number}" for number in range(2000)]
+    limits = {"streams": 1024, "streams_per_request": 10, "requests": 4.0, "burst": 1, "ping": '{"op":"ping"}', "ping_seconds": 5.0}
+    async with FaultServer(speaks_of()) as server, kept(server, *names, **limits) as now:
+        await until(lambda: sum(len(names) for names in server.asked_for) >= 2000)
+        await until(lambda: now.arrived.states.count("live") >= 2)
+        times = [time for visit in server.visits for time, _ in visit.heard]
+        pings = [message for visit in server.visits for _, message in visit.heard if message["op"] == "ping"]
+        assert most(times, 1.0) <= 5
+        assert max(len(names) for names in server.asked_for) <= 10
+        assert len(server.opened) == 2
+        assert sorted(name for names in server.asked_for for name in names) == sorted(names)
+        assert len(pings) > 10
+
+
+@virtual
+async def test_who_must_log_in_is_asked_for_nothing_before():
+    async def gate(visit):
+        assert (await visit.listen())["key"] == "one"
+        await visit.say(t="ready")
+        assert (await visit.listen())["key"] == "two"
+        await visit.say(t="ok", n=1001)
+        await visit.asked()
+        await visit.trade("A", 1)
+        await visit.until_gone()
+
+    async with FaultServer(gate) as server, kept(server, "A", keys=("one", "two")) as now:
+        await until(lambda: now.arrived.trades() == [1])
+
+
+@virtual
+async def test_a_login_that_is_not_answered_is_tried_again_on_a_new_connection():
+    async with FaultServer(never_confirms) as server, kept(server, "A", keys=("one",)) as now:
+        await until(lambda: len(server.opened) == 3)
+        assert "no answer to the login within 10 s" in now.arrived.reasons
+        assert server.asked_for == []
