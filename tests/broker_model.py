@@ -1,6 +1,7 @@
 """The broker as it is said to behave, in lists; and handlers that tests can hold up."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 
@@ -86,3 +87,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def broker_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("rxtape-broker")]
+
+
+def in_a_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
