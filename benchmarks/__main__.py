@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.broker import beside_a_stuck_one, deliveries
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.contenders.rxtape_run import VwapDeviation, as_ticks, judged
 from benchmarks.from_csv import from_csv
@@ -129,7 +130,7 @@ def main() -> None:
     """Measure, print, and write the result as JSON into benchmarks/results/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how many times each is measured (default 5)")
-    parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "websocket"], help="one table")
+    parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "websocket", "broker"], help="one table")
     options = parser.parse_args()
     rounds = options.rounds
     tables: dict[str, tuple[str, Callable[[], Table]]] = {
@@ -138,6 +139,7 @@ def main() -> None:
         "latency": ("one live tick, microseconds from ingress to decision", latency_us),
         "ten": ("strategies, M ticks/s", lambda: ten_strategies(rounds)),
         "symbols": ("symbols, M ticks/s", lambda: by_symbols(rounds)),
+        "broker": ("broker, M deliveries/s to one subscriber, and latency", lambda: deliveries(rounds) | beside_a_stuck_one(3 * rounds)),
         "cold": ("cold start", lambda: cold_start(rounds)),
         "websocket": ("a venue's trades over a loopback websocket", lambda: websocket(rounds)),
         "csv": ("W1 from a CSV file of 10 M rows to JSON lines, M ticks/s", lambda: from_csv(rounds)),

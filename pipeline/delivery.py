@@ -1,20 +1,28 @@
-"""The sinks of a run: opened together, one worker each, cut off alone, flushed and closed at the end."""
+"""The sinks of a run: opened together, one worker each, cut off alone, flushed and closed at the end.
+
+graph ──▶ alerts.STRATEGY.RULE ──▶ every worker, which takes alerts.#, and whoever else has subscribed
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from pipeline.alerts import Alert
+from pipeline.broker import Broker
+from pipeline.broker.topics import topic_of
 from pipeline.errors import ReaderLeft, UsageError
 from pipeline.plugins import open_sink
 from pipeline.sinks import Sink
 from pipeline.sinks.files import Destinations
 from pipeline.sinks.worker import SinkWorker
 
-__all__ = ["Delivery"]
+__all__ = ["ALERTS", "AlertTopics", "Delivery"]
+
+ALERTS = "alerts.#"
+MOST_RULES = 10_000
 
 
 class Delivery:
-    """Hands alerts to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
+    """Publishes alerts, and hands them to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
 
     `sinks` are objects or URLs (one may stand alone); if one cannot be opened, those opened before it are closed again. A sink that writes
     to a file says so by `destination`; `occupied` knows those in use already. Raises UsageError where two share one,
@@ -23,10 +31,11 @@ class Delivery:
 
     def __init__(
         self, sinks: Sequence[Sink | str] | Sink | str, on_fault: Callable[[str, BaseException], None],
-        worker: Callable[..., SinkWorker] = SinkWorker, occupied: Destinations | None = None,
+        worker: Callable[..., SinkWorker] = SinkWorker, occupied: Destinations | None = None, broker: Broker | None = None,
     ) -> None:  # fmt: skip
         self.workers: list[SinkWorker] = []
         self._told = False
+        self._broker, self._topic = broker or Broker(), AlertTopics()
         opened: dict[str, Sink] = {}
         destinations = Destinations() if occupied is None else occupied
         with ExitStack() as undo:
@@ -44,6 +53,7 @@ class Delivery:
             undo.pop_all()
         for name, made in opened.items():
             self.workers.append(worker(made, name, lambda error, name=name: on_fault(name, error)))
+            self._broker.attach(ALERTS, self.workers[-1])
 
     @property
     def unheard(self) -> bool:
@@ -52,22 +62,44 @@ class Delivery:
         return any(isinstance(fault, ReaderLeft) for fault in faults) and None not in faults
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
-        """Queue alerts for every sink."""
+        """Queue alerts for every sink, and for whoever has subscribed to them."""
         self._told = True
-        for worker in self.workers:
-            worker.deliver(alerts)
+        if self._broker.is_heard:
+            self._broker.publish_all(self._topic, alerts)
 
     def close(self, whole: bool = True) -> dict[str, int]:
         """Flush and close every sink; how many alerts the quarantined ones did not get.
 
         Sinks without an alert of a run that is not `whole` are not flushed: that would replace the alerts of an earlier run by none.
         """
+        for worker in self.workers:
+            self._broker.unsubscribe(worker)
         for worker in self.workers if whole or self._told else ():
             worker.flush()
         for worker in self.workers:
             worker.close()
         owed = [worker for worker in self.workers if worker.undelivered and not isinstance(worker.fault, ReaderLeft)]
         return {worker.name: worker.undelivered for worker in owed}
+
+
+class AlertTopics:
+    """The topic of an alert: of its strategy and rule; of its strategy alone, where a strategy makes up rules without end.
+
+    >>> AlertTopics()(Alert("SPY", 0, strategy="volume_breakout"))
+    'alerts.volume_breakout.rule'
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], str] = {}
+
+    def __call__(self, alert: Alert) -> str:
+        return self._known.get((alert.strategy, alert.rule)) or self._new(alert.strategy, alert.rule)
+
+    def _new(self, strategy: str, rule: str) -> str:
+        if len(self._known) >= MOST_RULES:
+            return topic_of("alerts", strategy)
+        self._known[strategy, rule] = topic_of("alerts", strategy, rule)
+        return self._known[strategy, rule]
 
 
 def unlike(name: str, taken: dict[str, Sink]) -> str:

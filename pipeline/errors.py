@@ -10,6 +10,7 @@ RxtapeError
 │   ├── LateRow           a row older than the tape allows
 │   └── TooManySymbols    a symbol past `--max-symbols`
 ├── SnapshotMismatch      a snapshot of another operator, other parameters or another version
+├── SubscriberStuck       a subscriber of the broker that took nothing for as long as a publisher waits
 ├── SinkError             a sink that cannot be opened or written
 │   └── ReaderLeft        nobody reads the pipe any more (exit 141)
 └── EngineFault           the engine itself is broken; never caught (exit 1)
@@ -29,6 +30,7 @@ __all__ = [
     "RxtapeError",
     "SinkError",
     "SnapshotMismatch",
+    "SubscriberStuck",
     "TooManySymbols",
     "UnknownName",
     "UsageError",
@@ -127,6 +129,10 @@ class TooManySymbols(InputError):
 
 class SnapshotMismatch(RxtapeError):
     """A snapshot that belongs to something else."""
+
+
+class SubscriberStuck(RxtapeError):
+    """A subscriber of the broker that took nothing for as long as a publisher waits."""
 
 
 class SinkError(RxtapeError):

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 from reactivex import Observable
+from reactivex.abc import DisposableBase
+from reactivex.disposable import Disposable
 
 from pipeline.alerts import Alert, Alerts
+from pipeline.broker import Broker, topic_of
 from pipeline.corrections import Corrected, Corrections
 from pipeline.errors import SinkError, UsageError
 from pipeline.feed import LiveFeed, reading_further
@@ -59,6 +62,7 @@ class Live:
         record: str | Path | None = None,
         quarantine: str | Path | None = None,
         max_symbols: int = MAX_SYMBOLS,
+        broker: Broker | None = None,
         on_fault: Callable[[Fault], None] | None = None,
         on_hang: Callable[[Hang], None] | None = None,
     ) -> None:
@@ -66,7 +70,7 @@ class Live:
             raise UsageError(f"{type(feed).__name__} is no live feed; one that ends goes into run(feed, ...)")
         self.run = Run(
             feed, *strategies, late="clamp", on_bad="skip", max_symbols=max_symbols, quarantine=quarantine, keep_alerts=False,
-            on_fault=on_fault, on_hang=on_hang,
+            broker=broker, on_fault=on_fault, on_hang=on_hang,
         )  # fmt: skip
         self.run.feed = reading_further(self.run.feed, self.run.graph.claimed)
         self.run.report.again = None
@@ -79,11 +83,17 @@ class Live:
         self._writer = None if record is None else TapeWriter(record)
         self._work: asyncio.Task[None] | None = None
         self._working = asyncio.Event()
+        self._health: DisposableBase = Disposable()
 
     @property
     def feed(self) -> Any:
         """The feed, as it is listened to."""
         return self.run.feed
+
+    @property
+    def broker(self) -> Broker:
+        """Where what happens is published: as by a `Run`, and how well the feed is, on `health.CONNECTION` and `health.SYMBOL`."""
+        return self.run.broker
 
     @property
     def alerts(self) -> Observable[Alert]:
@@ -117,6 +127,7 @@ class Live:
         run.feed.on_refused(run.put_aside)
         if self._writer is not None:
             run.on_batch = self._writer.write
+        self._health = self.broker.publish_from(self.changes, topic_of_change)
         self._work = asyncio.create_task(self._go(), name="rxtape")
         began = asyncio.create_task(self._working.wait())
         await asyncio.wait((self._work, began), return_when=asyncio.FIRST_COMPLETED)
@@ -155,6 +166,7 @@ class Live:
                     if self._writer is not None:
                         self._writer.close()
         finally:
+            self._health.dispose()
             self.report.alerts = Alerts(self.recent)
             self._alerts.close()
             self._corrected.close()
@@ -196,3 +208,7 @@ def warm(columns: frozenset[str], strategies: Sequence[Strategy], limit: int) ->
     with np.errstate(all="ignore"):
         for raw in ready.feed.rows():
             ready.accept(raw)
+
+
+def topic_of_change(change: object) -> str:
+    return topic_of("health", str(getattr(change, "subject", "feed")))

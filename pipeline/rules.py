@@ -266,8 +266,8 @@ def alert_when(
     before it is raised, `cooldown` the shortest time from one raise of a symbol to the next; both end at their exact
     time, whether or not the symbol trades then. A row on which a value that the rule uses is nan changes nothing.
     `every=True` alerts on each row that meets the condition and brings something new. `message` is a format string of
-    values, `{symbol}`, `{strategy}` and `{time}`. Where the feed lost something of a symbol, its alerts are `degraded` while a window of a signal that the rule names,
-    or its hold, spans the place. `on_gap="suppress"` tells none of those; a hold begins anew once the values are whole.
+    values, `{symbol}`, `{strategy}` and `{time}`. Where the feed lost something of a symbol, its alerts are `degraded`
+    while a window of a signal that the rule names, or its hold, spans the place; `on_gap="suppress"` tells none of those.
 
     Raises BuildError for a misused condition, UnknownName for a name that is not there, ParameterError for the rest.
 

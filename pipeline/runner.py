@@ -4,6 +4,7 @@ from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING
 
+from pipeline.broker import Broker
 from pipeline.durations import Duration
 from pipeline.errors import UsageError
 from pipeline.feed import Feed, LiveFeed
@@ -32,6 +33,7 @@ def run(
     max_symbols: int = MAX_SYMBOLS,
     quarantine: str | Path | None = None,
     keep_alerts: bool = True,
+    broker: Broker | None = None,
     raise_faults: bool = False,
 ) -> Report:
     """Put a feed, ticks or a DataFrame through strategies, their alerts into sinks (objects, or URLs: "jsonl:alerts.jsonl").
@@ -41,7 +43,8 @@ def run(
     Rows up to `lateness` late are put in order; later ones end the run ("fail"), are kept at the earliest time allowed
     ("clamp"), or are set aside ("drop"): all in the file `quarantine`, the first 1,000 in `report.set_aside`. A bad row ends
     the run ("fail"), or is set aside too ("skip"). `check_first` reads the whole feed before anything is judged.
-    `keep_alerts=False` leaves the alerts to the sinks.
+    `keep_alerts=False` leaves the alerts to the sinks. Alerts and faults are published on `broker`, if there is one, which is
+    closed by whoever made it.
     A strategy or sink that raises is cut off and reported, or, with `raise_faults`, its error raised at the end.
 
     Raises UsageError for what cannot work; bad input does not raise, it ends the run with `report.incomplete`.
@@ -60,7 +63,7 @@ def run(
         raise UsageError(f"{feed.name} is live and does not end; write Live(feed, ...), then await start() and stop()")
     made = Run(
         feed, *strategies, late=late, lateness=lateness, on_bad=on_bad, check_first=check_first, max_symbols=max_symbols,
-        quarantine=quarantine, keep_alerts=keep_alerts,
+        quarantine=quarantine, keep_alerts=keep_alerts, broker=broker,
     )  # fmt: skip
     report = made.go(sinks)
     if report.stopped_by not in (0, SIGINT, NOBODY_LISTENS):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from signal import SIGINT
@@ -14,12 +14,13 @@ from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
 from pipeline.aside import Aside
+from pipeline.broker import Broker, topic_of
 from pipeline.collector import Collector
 from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
-from pipeline.feed import Feed, LiveFeed, facts_of, further_of, reading_further, recorded
+from pipeline.feed import Feed, LiveFeed, facts_of, further_of, reading_further
 from pipeline.flow import Signal, Tape
 from pipeline.functions import nearest_argument, place_of
 from pipeline.graph import Fault, Graph
@@ -31,6 +32,7 @@ from pipeline.report import Report
 from pipeline.sinks import Sink
 from pipeline.sinks.files import Destinations, destination_of
 from pipeline.sinks.worker import SinkWorker
+from pipeline.sources import feed_of
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS, SymbolTable
 from pipeline.ticks import Ticks
@@ -49,7 +51,9 @@ LOG = logging.getLogger("rxtape")
 class Run:
     """A run that has been built and waits to `go`; `graph.next_row` tells how far it is.
 
-    `picture` is a file that will be written after it, so that nothing else may be.
+    `picture` is a file that will be written after it, so that nothing else may be. What happens is published on `broker`, the
+    one given or the run's own: alerts (`alerts.STRATEGY.RULE`), what was cut off (`faults.OWNER`), and the report as far as it
+    is, once a batch (`progress`). Its own it closes at the end.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Run:
         max_symbols: int = MAX_SYMBOLS,
         quarantine: str | Path | None = None,
         keep_alerts: bool = True,
+        broker: Broker | None = None,
         on_fault: Callable[[Fault], None] | None = None,
         on_hang: Callable[[Hang], None] | None = None,
         watchdog: Callable[..., Watchdog] = Watchdog,
@@ -75,6 +80,7 @@ class Run:
         again: dict[str, Any] = {"late": late, "lateness": lateness, "on_bad": on_bad, "max_symbols": max_symbols}
         self.report = Report(again=partial(Run, feed, *strategies, **again))
         self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
+        self.broker, self._own_broker = Broker() if broker is None else broker, broker is None
         self._batches = Batches()
         self.graph = Graph(SymbolTable(limit=max_symbols), self._faulted)
         self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped, self._left_out if on_bad == "skip" else None)
@@ -87,7 +93,7 @@ class Run:
             self._build(strategy)
         self._watchdog = watchdog(self.graph, lambda: self._batches.busy, self._hung)
         self._aside = Aside(self.report, quarantine)
-        self._delivery = Delivery((), self._sink_faulted)
+        self._delivery = Delivery((), self._sink_faulted, broker=self.broker)
         self._kept: list[Alert] = []
         self.picture: Path | None = None
         self.on_batch: Callable[[Ticks], None] = ignore
@@ -132,7 +138,7 @@ class Run:
         Bad input, a signal and a quarantine file that cannot be written end it early, and are in the report instead of raised.
         """
         report, began, whole = self.report, perf_counter(), False
-        self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied())
+        self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied(), self.broker)
         try:
             with self._watchdog, frozen_heap():
                 yield
@@ -145,6 +151,8 @@ class Run:
             self._batches.stopped_by = self._batches.stopped_by or SIGINT
         finally:
             report.undelivered = self._delivery.close(whole)
+            if self._own_broker:
+                self.broker.close()
             self._aside.close(whole)
         report.stopped_by = int(self._batches.stopped_by)
         report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
@@ -212,6 +220,8 @@ class Run:
                 break
         self.report.latency.add(perf_counter_ns() - began)
         self.report.ticks += rows
+        if self.broker.is_heard:
+            self._say("progress", self.report)
         batches.busy = False
         batches.check()
 
@@ -254,6 +264,11 @@ class Run:
     def _faulted(self, fault: Fault) -> None:
         self.report.quarantined.append(fault)
         self._on_fault(fault)
+        self._say(topic_of("faults", fault.owner), fault)
+
+    def _say(self, topic: str, event: object) -> None:
+        with suppress(UsageError):  # a broker that its owner has closed meanwhile hears no more
+            self.broker.publish(topic, event)
 
     def _sink_faulted(self, name: str, error: BaseException) -> None:
         if isinstance(error, ReaderLeft):
@@ -281,15 +296,3 @@ def hint_on(found: object) -> str:
         kind = load("strategy", found)
         return f"; make one: from {kind.__module__} import {kind.__name__}, then {kind.__name__}()"
     return "; a strategy is an object of a class of yours, as in run(feed, MyRule())"
-
-
-def feed_of(source: object) -> Any:
-    if isinstance(source, Ticks):
-        return recorded(source)
-    if isinstance(source, Feed | LiveFeed):
-        return source
-    if type(source).__name__ == "DataFrame" and type(source).__module__.startswith("pandas"):
-        made: Feed = load("feed", "frame")(source)
-        return made
-    hint = "; feeds.recorded.csv(path) makes one of a file, feeds.frames.from_frame(frame) of a frame"
-    raise UsageError(f"{type(source).__name__} is no feed{hint}")

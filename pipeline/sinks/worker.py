@@ -1,7 +1,7 @@
 """The worker of a sink: one thread that delivers what the graph has found, so that the graph never waits for I/O.
 
-graph --deliver--> [ bounded queue ] --thread--> sink.write, again after a pause --given up--> quarantined
-         blocks while full                                                        counts what it was owed
+broker --offer--> [ bounded queue ] --thread--> sink.write, again after a pause --given up--> quarantined
+        blocks while full                                                        counts what it was owed
 """
 
 import random
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from pipeline.alerts import Alert
+from pipeline.broker.waiting import Item
 from pipeline.errors import ReaderLeft, SinkError
 from pipeline.sinks import Sink
 
@@ -47,6 +48,10 @@ class SinkWorker:
         self._jitter = random.Random(name)
         self._thread = threading.Thread(target=self._work, name=f"rxtape-sink-{name}", daemon=True)
         self._thread.start()
+
+    def offer(self, items: Sequence[Item]) -> None:
+        """Queue what was published together, as the broker hands it over."""
+        self.deliver([alert for _, alert, _ in items])
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         """Queue alerts; waits while the queue is full, never for a quarantined sink."""
