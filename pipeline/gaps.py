@@ -113,6 +113,7 @@ def rows_in_doubt(
                 known = time[j] if at[j] >= 0 else time[j] + shift
                 if max(closes[k], known) < due[k]:
                     due[k], place[k] = max(closes[k], known), at[j] if closes[k] <= known else -1
+                seen[k] |= brings[j]
                 stale[k] = seen[k]
             elif brings[j] and k > 0:
                 seen[k] |= brings[j]
