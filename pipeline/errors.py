@@ -10,6 +10,11 @@ RxtapeError
 │   ├── LateRow           a row older than the tape allows
 │   └── TooManySymbols    a symbol past `--max-symbols`
 ├── SnapshotMismatch      a snapshot of another operator, other parameters or another version
+├── JournalError          a journal that cannot be opened, read or written (exit 1)
+│   ├── JournalLocked     another process writes to it
+│   ├── JournalDamaged    bits flipped, a gap, another journal's segment, or an end before what was acknowledged (exit 3)
+│   ├── JournalTooNew     written by a newer release
+│   └── JournalBroken     a sync failed: nothing after it can be trusted, and it takes nothing more
 ├── SinkError             a sink that cannot be opened or written
 │   └── ReaderLeft        nobody reads the pipe any more (exit 141)
 └── EngineFault           the engine itself is broken; never caught (exit 1)
@@ -23,6 +28,11 @@ __all__ = [
     "BuildError",
     "EngineFault",
     "InputError",
+    "JournalBroken",
+    "JournalDamaged",
+    "JournalError",
+    "JournalLocked",
+    "JournalTooNew",
     "LateRow",
     "ParameterError",
     "ReaderLeft",
@@ -114,6 +124,32 @@ class TooManySymbols(InputError):
 
 class SnapshotMismatch(RxtapeError):
     """A snapshot that belongs to something else."""
+
+
+class JournalError(RxtapeError):
+    """A journal that cannot be opened, read or written."""
+
+
+class JournalLocked(JournalError):
+    """Another process writes to the journal."""
+
+
+class JournalDamaged(JournalError):
+    """A journal that is not what was written: where, and up to which frame it is good."""
+
+    exit_code = 3
+
+    def __init__(self, path: object, offset: int, seq: int, reason: str, hint: str) -> None:
+        self.path, self.offset, self.seq, self.reason = str(path), offset, seq, reason
+        super().__init__(f"{path} at byte {offset:,}: {reason}; the last good frame is {seq:,}. {hint}")
+
+
+class JournalTooNew(JournalError):
+    """A journal written by a newer release."""
+
+
+class JournalBroken(JournalError):
+    """A journal that takes nothing more, since a sync failed and nobody knows what is on the disk."""
 
 
 class SinkError(RxtapeError):
