@@ -92,9 +92,8 @@ class SegmentHead:
         _, version, _, journal, first, previous, needs = HEAD.unpack_from(data)
         head = cls(journal, first, previous, needs.rstrip(b"\0").decode(errors="replace"), version)
         if version > FORMAT:
-            raise JournalTooNew(
-                f"{path} is a journal of format {version}, this release reads up to {FORMAT}: it needs rxtape >= {head.needs}"
-            )
+            what = f"{path} is a journal of format {version}, this release reads up to {FORMAT}"
+            raise JournalTooNew(f"{what}: it needs rxtape >= {head.needs}")
         return head
 
     @property
@@ -187,21 +186,13 @@ class SegmentReader:
     def _known(self, content: int, version: int, seq: int) -> None:
         newest = VERSIONS.get(content, 0)  # type: ignore[call-overload]
         if not 0 < version <= newest:
-            what = (
-                f"{Content(content).name} version {version}, of which this release reads up to {newest}"
-                if newest
-                else f"unknown ({content})"
-            )
+            what = f"{Content(content).name} version {version}, this release reads up to {newest}" if newest else f"unknown ({content})"
             raise JournalTooNew(f"{self.path}: the content of frame {seq:,} is {what}: it needs rxtape >= {self.head.needs}")
 
 
 def frame_head(data: memoryview, seed: int) -> tuple[int, int, int, int, int] | None:
     """Length, content, version, seq and durable of a frame's head, None where it is none."""
-    if (
-        len(data) < FRAME
-        or data[:4] != FRAME_MAGIC
-        or CRC.unpack_from(data, FRAME_HEAD.size)[0] != zlib.crc32(data[: FRAME_HEAD.size], seed)
-    ):
+    if len(data) < FRAME or CRC.unpack_from(data, FRAME_HEAD.size)[0] != zlib.crc32(data[: FRAME_HEAD.size], seed):
         return None
-    _, length, content, version, zero, seq, durable = FRAME_HEAD.unpack_from(data)
-    return None if zero or length > MOST_BYTES else (length, content, version, seq, durable)
+    magic, length, content, version, zero, seq, durable = FRAME_HEAD.unpack_from(data)
+    return None if magic != FRAME_MAGIC or zero or length > MOST_BYTES else (length, content, version, seq, durable)

@@ -67,8 +67,8 @@ class Journal:
         self._group_bytes, self._group_began, self._marked = 0, 0, clock_ns()
         self._waiting: list[tuple[int, Callable[[], None]]] = []
         self._guard = threading.Lock()
-        self._closed, self._broken = False, None
-        self._broken: JournalBroken | None
+        self._closed = False
+        self._broken: JournalBroken | None = None
 
     @classmethod
     def open(

@@ -61,7 +61,7 @@ def read_mark(files: Files, folder: Path) -> Mark | None:
         pass
     raise JournalDamaged(
         folder / MARK, 0, 0, "it does not agree with its checksum",
-        "Look at the log with `rxtape journal verify`; if it ends where it should, `rxtape journal repair --to` its last frame writes a new one",
+        "Look at the log with `rxtape journal verify`; `rxtape journal repair --to` its last frame writes a new one",
     )  # fmt: skip
 
 

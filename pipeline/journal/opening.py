@@ -15,7 +15,7 @@ from pipeline.journal.mark import MARK, Mark, read_mark, write_mark
 from pipeline.journal.recovery import Scan, Segment, Torn, check_mark, scan, segment_names
 from pipeline.journal.segment import OpenSegment
 
-__all__ = ["Opened", "Warn", "look", "locked", "recovered"]
+__all__ = ["Opened", "Warn", "locked", "look", "recovered"]
 
 LOCK = "LOCK"
 Warn = Callable[[object], None]
@@ -72,10 +72,14 @@ def kept(files: Files, folder: Path, mark: Mark | None, found: Scan) -> Opened:
             end, first = (last.last, found.segments[0].head.first) if last else (0, 1)
             mark = Mark(identity.hex(), first, end, (last.digest if last else bytes(32)).hex())
             write_mark(files, folder, mark)
+    segments = list(found.segments)
     if current is not None and current.head.needs != NEEDS:  # what older releases cannot read begins a segment that says so
         current.close()
+        if segments[-1].last < current.head.first:
+            files.remove(segments.pop().path)
+            files.sync_folder(folder)
         current = None
-    return Opened(identity, list(found.segments), current, mark)
+    return Opened(identity, segments, current, mark)
 
 
 def cut(files: Files, torn: Torn, current: OpenSegment | None) -> None:

@@ -149,9 +149,7 @@ def as_arrow(name: str, column: NDArray[Any]) -> Any:
         try:
             return pa.array(column.tolist(), pa.large_string())
         except (pa.ArrowException, TypeError) as error:
-            raise JournalError(
-                f"column {name} holds objects that are no text: {error}; a tape that is journaled has numbers and text"
-            ) from error
+            raise JournalError(f"column {name} holds objects that are no text: {error}; a journal keeps numbers and text") from error
     if column.dtype.kind in "iuf" and column.dtype.isnative and column.dtype.itemsize <= 8:
         return pa.array(column)
     raw = pa.py_buffer(np.ascontiguousarray(column).view(np.uint8).data if len(column) else b"")
@@ -162,14 +160,14 @@ def arrow_type(dtype: str) -> Any:
     import pyarrow as pa
 
     known = np.dtype(dtype)
-    if known == object:
+    if known.kind == "O":
         return pa.large_string()
     return pa.from_numpy_dtype(known) if known.kind in "iuf" and known.isnative and known.itemsize <= 8 else pa.binary(known.itemsize)
 
 
 def from_arrow(array: Any, dtype: str) -> NDArray[Any]:
     known = np.dtype(dtype)
-    if known == object:
+    if known.kind == "O":
         column: NDArray[Any] = np.empty(len(array), object)
         column[:] = array.to_pylist()
     else:

@@ -119,11 +119,11 @@ def check_head(path: Path, head: SegmentHead, before: Sequence[Segment], mark: M
     """A segment must be of this journal, named after its first frame, and go on where the one before it ends."""
     mine = before[-1].head.journal.hex() if before else mark.journal if mark else head.journal.hex()
     if head.journal.hex() != mine:
-        raise damaged(path, 0, before, f"it belongs to the journal {head.journal.hex()}, and this is the journal {mine}", "Take it away")
+        reason = f"it belongs to the journal {head.journal.hex()}, and this is the journal {mine}"
+        raise damaged(path, 0, before, reason, "Take it away")
     if head.first != first_of(path.name):
-        raise damaged(
-            path, 0, before, f"it begins with frame {head.first:,}, its name says {first_of(path.name):,}", "Give it its own name"
-        )
+        reason = f"it begins with frame {head.first:,}, its name says {first_of(path.name):,}"
+        raise damaged(path, 0, before, reason, "Give it its own name")
     if not before:
         if mark is not None and head.first > mark.first:
             raise damaged(path, 0, before, f"the log begins with frame {head.first:,}, and {mark.first:,} must still be there", BACKUP)
@@ -170,13 +170,11 @@ def check_mark(files: Files, folder: Path, found: Scan, mark: Mark | None, ackno
     wanted = max(acknowledged, mark.seq if mark else 0)
     torn = found.torn
     if wanted > found.end:
-        reason = f"acknowledged {wanted:,} > journal end {found.end:,}: the log was truncated or rolled back" + (
-            f" ({torn.reason})" if torn else ""
-        )
-        path, offset = (
-            (torn.path, torn.offset) if torn else (found.segments[-1].path, found.segments[-1].size) if found.segments else (folder, 0)
-        )
-        raise damaged(path, offset, found.segments, reason)
+        reason = f"acknowledged {wanted:,} > journal end {found.end:,}: the log was truncated or rolled back"
+        if torn is not None:
+            raise damaged(torn.path, torn.offset, found.segments, f"{reason} ({torn.reason})")
+        last = found.segments[-1] if found.segments else None
+        raise damaged(last.path if last else folder / name_of(1), last.size if last else 0, found.segments, reason)
     if mark is not None and mark.seq:
         digest = digest_at(files, found.segments, mark.seq)
         if digest and digest.hex() != mark.digest:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.errors import JournalBroken, JournalError
+from pipeline.errors import JournalBroken
 from pipeline.journal.files import AppendedBytes, Files, refusals
 from pipeline.journal.frames import SegmentHead
 
@@ -40,16 +40,15 @@ class OpenSegment:
         """Write all of it, or nothing."""
         if self.broken is not None:
             raise self.broken
-        rest = memoryview(data)
+        rest, size = memoryview(data), self.size + len(data)
         try:
             with refusals(self.path, "cannot be written"):
                 while rest:
                     rest = rest[self._file.write(rest) :]
-        except BaseException as error:
-            if len(rest) < len(data) or isinstance(error, JournalError):
-                self.truncate(self.size)
+            self.size = size
+        except BaseException:  # Ctrl-C too
+            self.truncate(self.size)
             raise
-        self.size += len(data)
 
     def truncate(self, size: int) -> None:
         """Cut it."""
