@@ -149,7 +149,9 @@ class FaultyFiles:
     def copy(self) -> "FaultyFiles":
         """The same files as they are seen now, all on the disk, and no lock."""
         again = FaultyFiles(self.seed)
-        again.files = {path: Content(bytearray(known.live), bytearray(known.live), [], known.modified) for path, known in self.files.items()}
+        again.files = {
+            path: Content(bytearray(known.live), bytearray(known.live), [], known.modified) for path, known in self.files.items()
+        }
         again.on_disk = dict(again.files)
         return again
 

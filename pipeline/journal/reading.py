@@ -31,6 +31,11 @@ class Reader:
                 self.next_seq += 1
                 yield frame
 
+    def place(self) -> tuple[Path, int, bytes]:
+        """Where the frames read so far end: the segment, the offset in it, and the digest of the log."""
+        assert self._segment is not None
+        return Path(str(self._segment.path)), self._segment.offset, self._segment.digest
+
     def _next(self, until: int) -> Frame:
         with refusals(self.folder, "cannot be read"):
             if self._segment is None:
