@@ -8,6 +8,7 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -63,7 +64,7 @@ def sectors(at: int, data: bytes | None) -> list[tuple[int, bytes | None]]:
     if data is None:
         return [(at, None)]
     edges = [at, *range(at - at % SECTOR + SECTOR, at + len(data), SECTOR), at + len(data)]
-    return [(first, data[first - at : last - at]) for first, last in zip(edges, edges[1:], strict=False)]
+    return [(first, data[first - at : last - at]) for first, last in pairwise(edges)]
 
 
 class FaultyFile:

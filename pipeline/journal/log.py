@@ -95,6 +95,11 @@ class Journal:
         """The first frame that is still there; the next one where there is none."""
         return self._segments[0].head.first if self._segments else self.end + 1
 
+    @property
+    def broken(self) -> JournalBroken | None:
+        """What made it take nothing more, if anything did."""
+        return self._broken or (self._current.broken if self._current is not None else None)
+
     def append(self, record: Record, *, urgent: bool = False) -> int:
         """Add a frame, and give its number; an urgent one is on the disk when this returns.
 
@@ -121,11 +126,7 @@ class Journal:
         """Return when every frame is on the disk, and what waited for that was told. A sync that fails is the end: JournalBroken."""
         self._check()
         if self._current is not None and self.synced < self.end:
-            try:
-                self._current.sync()
-            except JournalBroken as error:
-                self._broken = error
-                raise
+            self._current.sync()
             self._group_bytes = 0
             self._release()
         if self._clock_ns() - self._marked >= self.limits.mark_ns:
@@ -205,7 +206,7 @@ class Journal:
         if self._closed:
             return
         try:
-            if self._broken is None:
+            if self.broken is None:
                 self.sync()
                 self.mark()
         finally:
@@ -221,8 +222,8 @@ class Journal:
         self.close()
 
     def _check(self) -> None:
-        if self._broken is not None:
-            raise self._broken
+        if (broken := self.broken) is not None:
+            raise broken
         if self._closed:
             raise JournalError(f"the journal {self.folder} is closed; open it again")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.errors import JournalDamaged, JournalError
 from pipeline.journal.files import Files, RealFiles, refusals
 from pipeline.journal.frames import SEGMENT, SegmentHead
-from pipeline.journal.mark import Mark, read_mark, write_mark, write_whole
+from pipeline.journal.mark import Mark, write_mark, write_whole
 from pipeline.journal.opening import locked
 from pipeline.journal.reading import Reader
 from pipeline.journal.recovery import first_of, segment_names
@@ -48,17 +48,8 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
     aside = [set_aside(files, folder, name) for name in reversed(names) if first_of(name) > first_of(path.name)]
     aside += cut_off(files, path, head, offset)
     aside += [set_aside(files, folder, name) for name in files.names(folder) if is_snapshot_after(name, to)]
-    write_mark(files, folder, Mark(head.journal.hex(), min(first, mark_first(files, folder, first)), to, digest.hex()))
+    write_mark(files, folder, Mark(head.journal.hex(), first, to, digest.hex()))
     return aside
-
-
-def mark_first(files: Files, folder: Path, first: int) -> int:
-    """The first frame that the log must have: never later than what is there."""
-    try:
-        mark = read_mark(files, folder)
-    except JournalDamaged:
-        return first
-    return mark.first if mark is not None else first
 
 
 def is_snapshot_after(name: str, to: int) -> bool:

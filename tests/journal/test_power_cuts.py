@@ -46,6 +46,11 @@ class Life:
     def power_cut(self) -> None:
         self.files, self.journal = self.files.after_power_cut(), None
 
+    def kill(self) -> None:
+        """The process is gone, the system lives: what was written is still to be seen, on the disk or not."""
+        self.files.held.clear()
+        self.journal = None
+
     def random_step(self) -> None:
         random = self.files.random
         step = random.choice(("append",) * 6 + ("urgent", "sync", "sync", "mark", "retain", "reopen"))
@@ -148,6 +153,19 @@ def test_fault_3_a_power_cut_during_recovery_five_times_over(seed):
     assert life.acknowledged >= 20
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_killed_process_left_unsynced_is_durable_once_it_is_told_to_be(seed):
+    life = Life(FaultyFiles(seed))
+    life.open()
+    for _ in range(6):
+        life.append(300)
+    life.kill()
+    life.open()
+    assert life.acknowledged == 6
+    life.power_cut()
+    life.open()
+
+
 class LogAgainstAList(RuleBasedStateMachine):
     """append, sync, crash, recover, roll, retain, in any order."""
 
@@ -177,6 +195,11 @@ class LogAgainstAList(RuleBasedStateMachine):
     @rule()
     def power_cut(self):
         self.life.power_cut()
+        self.life.open()
+
+    @rule()
+    def kill(self):
+        self.life.kill()
         self.life.open()
 
     @rule(within=st.integers(1, 30))
