@@ -59,8 +59,10 @@ class Reader:
 
     def _following(self, before: SegmentReader) -> SegmentReader:
         path = self.folder / name_of(before.seq + 1)
-        if path.name not in self.files.names(self.folder):
-            raise JournalDamaged(path, 0, before.seq, "the segment is missing", BACKUP)
+        names = segment_names(self.files.names(self.folder))
+        if path.name not in names:
+            reason = "the segment is missing" if names and first_of(names[-1]) > before.seq else "the log ends before it"
+            raise JournalDamaged(path, 0, before.seq, reason, BACKUP)
         segment = self._opened(path.name)
         if segment.head.previous != before.digest:
             raise JournalDamaged(path, 0, before.seq, f"it does not continue {Path(str(before.path)).name}: their digests differ", BACKUP)
