@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.contenders.rxtape_run import VwapDeviation, as_ticks, judged
 from benchmarks.from_csv import from_csv
+from benchmarks.journal import journal_speeds
 from benchmarks.live import latency_us
 from benchmarks.tapes import ENTER, LEAVE, THETA, make_tape, write_csv
 from strategies.volume_spike import VolumeSpike
@@ -128,7 +129,7 @@ def main() -> None:
     """Measure, print, and write the result as JSON into benchmarks/results/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how many times each is measured (default 5)")
-    parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv"], help="one table")
+    parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "journal"], help="one table")
     options = parser.parse_args()
     rounds = options.rounds
     tables: dict[str, tuple[str, Callable[[], Table]]] = {
@@ -139,6 +140,7 @@ def main() -> None:
         "symbols": ("symbols, M ticks/s", lambda: by_symbols(rounds)),
         "cold": ("cold start", lambda: cold_start(rounds)),
         "csv": ("W1 from a CSV file of 10 M rows to JSON lines, M ticks/s", lambda: from_csv(rounds)),
+        "journal": ("the journal", lambda: journal_speeds(rounds)),
     }
     results: Table = {"machine": machine()}
     for name, (title, measure) in tables.items():

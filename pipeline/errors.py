@@ -135,13 +135,14 @@ class JournalLocked(JournalError):
 
 
 class JournalDamaged(JournalError):
-    """A journal that is not what was written: where, and up to which frame it is good."""
+    """A journal that is not what was written: where, and up to which frame it is good (-1: no place, no frame)."""
 
     exit_code = 3
 
     def __init__(self, path: object, offset: int, seq: int, reason: str, hint: str) -> None:
         self.path, self.offset, self.seq, self.reason = str(path), offset, seq, reason
-        super().__init__(f"{path} at byte {offset:,}: {reason}; the last good frame is {seq:,}. {hint}")
+        place = f" at byte {offset:,}" if offset >= 0 else ""
+        super().__init__(f"{path}{place}: {reason}" + (f"; the last good frame is {seq:,}. {hint}" if seq >= 0 else f". {hint}"))
 
 
 class JournalTooNew(JournalError):

@@ -60,8 +60,8 @@ def read_mark(files: Files, folder: Path) -> Mark | None:
     except msgspec.MsgspecError:
         pass
     raise JournalDamaged(
-        folder / MARK, 0, 0, "it does not agree with its checksum",
-        "Look at the log with `rxtape journal verify`; `rxtape journal repair --to` its last frame writes a new one",
+        folder / MARK, -1, -1, "it does not agree with its checksum",
+        "`rxtape journal repair FOLDER --to SEQ` with the last frame of the log writes a new one; a SEQ too large tells which that is",
     )  # fmt: skip
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.errors import JournalError
 from pipeline.journal.files import Files, Held, refusals
 from pipeline.journal.frames import NEEDS
 from pipeline.journal.mark import MARK, Mark, read_mark, write_mark
-from pipeline.journal.recovery import Scan, Segment, Torn, check_mark, scan, segment_names
+from pipeline.journal.recovery import Scan, Segment, Torn, check_mark, scan
 from pipeline.journal.segment import OpenSegment
 
 __all__ = ["Opened", "Warn", "locked", "look", "recovered"]
@@ -99,12 +98,3 @@ def closed_on_error(segment: OpenSegment | None) -> Iterator[None]:
         if segment is not None:
             segment.close()
         raise
-
-
-def is_journal(files: Files, folder: Path) -> bool:
-    """Whether there is a journal in a folder."""
-    try:
-        names = files.names(folder)
-    except OSError as error:
-        raise JournalError(f"{folder} cannot be read: {error.strerror or error}; name the folder of a journal") from error
-    return MARK in names or bool(segment_names(names))

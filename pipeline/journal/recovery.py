@@ -179,7 +179,7 @@ def check_mark(files: Files, folder: Path, found: Scan, mark: Mark | None, ackno
         digest = digest_at(files, found.segments, mark.seq)
         if digest and digest.hex() != mark.digest:
             reason = f"at frame {mark.seq:,} the log is not the one that was acknowledged: its digest differs"
-            raise JournalDamaged(folder, 0, 0, reason, "Put the log back that was there; this one was written by somebody else")
+            raise JournalDamaged(folder, -1, -1, reason, "Put the log back that was there; this one was written by somebody else")
 
 
 def digest_at(files: Files, segments: Sequence[Segment], seq: int) -> bytes:

@@ -10,6 +10,7 @@ from pipeline.journal.opening import locked
 from pipeline.journal.reading import Reader
 from pipeline.journal.recovery import first_of, segment_names
 from pipeline.journal.segment import OpenSegment
+from pipeline.journal.snapshots import frame_of, snapshot_names
 
 __all__ = ["repair"]
 
@@ -47,14 +48,9 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
     assert head is not None
     aside = [set_aside(files, folder, name) for name in reversed(names) if first_of(name) > first_of(path.name)]
     aside += cut_off(files, path, head, offset)
-    aside += [set_aside(files, folder, name) for name in files.names(folder) if is_snapshot_after(name, to)]
+    aside += [set_aside(files, folder, name) for name in snapshot_names(files.names(folder)) if frame_of(name) > to]
     write_mark(files, folder, Mark(head.journal.hex(), first, to, digest.hex()))
     return aside
-
-
-def is_snapshot_after(name: str, to: int) -> bool:
-    stem = name.removesuffix(".snapshot")
-    return name.endswith(".snapshot") and stem.isdigit() and int(stem) > to
 
 
 def cut_off(files: Files, path: Path, head: SegmentHead, offset: int) -> list[Path]:

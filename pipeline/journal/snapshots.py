@@ -1,7 +1,7 @@
 """Snapshots: the state of a graph at a frame of the log, so that a restart reads only what came after it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pipeline.journal.opening import Warn
 from pipeline.journal.snapshot_bytes import from_bytes, to_bytes
 from pipeline.stage import StageSnapshot
 
-__all__ = ["KeptSnapshot", "Snapshots", "changed"]
+__all__ = ["KeptSnapshot", "Snapshots", "changed", "frame_of", "read_snapshot", "snapshot_names"]
 
 LOG = logging.getLogger("rxtape")
 SUFFIX = ".snapshot"
@@ -77,13 +77,12 @@ class Snapshots:
     def names(self) -> list[str]:
         """The files of the snapshots, oldest first."""
         with refusals(self.folder, "cannot be read"):
-            names = self.files.names(self.folder)
-        return sorted(name for name in names if name.endswith(SUFFIX) and name.removesuffix(SUFFIX).isdigit())
+            return snapshot_names(self.files.names(self.folder))
 
     def oldest(self) -> int:
         """The frame of the oldest snapshot: frames up to it may go, and a journal that is opened may trust them; 0 without any."""
         names = self.names()
-        return int(names[0].removesuffix(SUFFIX)) if names else 0
+        return frame_of(names[0]) if names else 0
 
     def newest(self, journal: Journal) -> KeptSnapshot | None:
         """The newest snapshot that is whole and of this log; a warning for each that is not.
@@ -97,15 +96,11 @@ class Snapshots:
                 self._warn(f"{self.folder / name} is passed over: {error}")
         if journal.first > 1:
             reason = f"no snapshot is good, and the log begins with frame {journal.first:,}"
-            raise JournalDamaged(self.folder, 0, journal.end, reason, "Put a snapshot or the missing segments back from a backup")
+            raise JournalDamaged(self.folder, -1, -1, reason, "Put a snapshot or the missing segments back from a backup")
         return None
 
     def _checked(self, name: str, journal: Journal) -> KeptSnapshot:
-        path = self.folder / name
-        with refusals(path, "cannot be read"):
-            kept = from_bytes(self.files.read(path), CLASSES)
-        if not isinstance(kept, KeptSnapshot) or kept.seq != int(name.removesuffix(SUFFIX)):
-            raise SnapshotMismatch(f"it is not the snapshot of frame {int(name.removesuffix(SUFFIX)):,}, as its name says")
+        kept = read_snapshot(self.files, self.folder / name)
         if kept.journal != journal.identity:
             raise SnapshotMismatch(f"it is of the journal {kept.journal.hex()}, this is {journal.identity.hex()}")
         if kept.seq > journal.end:
@@ -113,6 +108,24 @@ class Snapshots:
         if journal.digest_at(kept.seq) != kept.digest:
             raise SnapshotMismatch(f"the log up to frame {kept.seq:,} is not the one it was made from, or begins after it")
         return kept
+
+
+def snapshot_names(names: Iterable[str]) -> list[str]:
+    """The snapshots among the files of a folder, oldest first."""
+    return sorted(name for name in names if name.endswith(SUFFIX) and name.removesuffix(SUFFIX).isdigit())
+
+
+def frame_of(name: str) -> int:
+    return int(name.removesuffix(SUFFIX))
+
+
+def read_snapshot(files: Files, path: Path) -> KeptSnapshot:
+    """A snapshot that is whole and what its name says, of whatever log. Raises SnapshotMismatch, JournalError."""
+    with refusals(path, "cannot be read"):
+        kept = from_bytes(files.read(path), CLASSES)
+    if not isinstance(kept, KeptSnapshot) or kept.seq != frame_of(path.name):
+        raise SnapshotMismatch(f"it is not the snapshot of frame {frame_of(path.name):,}, as its name says")
+    return kept
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
