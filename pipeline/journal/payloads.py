@@ -74,7 +74,8 @@ class TicksHead(msgspec.Struct, frozen=True):
     """What there is to know of the rows of a frame without reading them.
 
     `first` is the number of the first row, `since` and `until` are the times of the first and the last (int64 ns UTC),
-    `names` the symbols by the codes that `symbol` has in this frame, `columns` names and numpy types.
+    `names` the symbols by the codes that `symbol` has in this frame, `columns` names and numpy types; of a column without
+    a type nothing is written, it counts from `first`.
     """
 
     rows: int
@@ -101,19 +102,19 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
     rows = len(ticks)
     codes, local = codes_in(ticks.symbol, len(ticks.symbols))
     columns: dict[str, NDArray[Any]] = ticks.columns | {"symbol": local}
+    counted = {"seq"} if rows and np.array_equal(ticks.seq, np.arange(ticks.seq[0], ticks.seq[0] + rows)) else set()
     head = TicksHead(
         rows, *((int(ticks.seq[0]), int(ticks.time[0]), int(ticks.time[-1])) if rows else (0, 0, 0)),
-        ticks.symbols.names(codes), [(name, column.dtype.str) for name, column in columns.items()],
+        ticks.symbols.names(codes), [(name, "" if name in counted else column.dtype.str) for name, column in columns.items()],
     )  # fmt: skip
-    arrays = [as_arrow(name, column) for name, column in columns.items()]
-    body = pa.RecordBatch.from_arrays(arrays, list(columns)).serialize() if compression is None else None
-    if body is None:
-        body = compressed(pa.RecordBatch.from_arrays(arrays, list(columns)), compression)
+    written = [name for name in columns if name not in counted]
+    batch = pa.RecordBatch.from_arrays([as_arrow(name, columns[name]) for name in written], written)
+    body = batch.serialize() if compression is None else compressed(batch, compression)
     text = msgspec.msgpack.encode(head)
     return Record(Content.TICKS, b"".join((LENGTHS.pack(len(text), 0), text, bytes(-len(text) % 8), body)), VERSIONS[Content.TICKS])
 
 
-def compressed(batch: Any, compression: str | None) -> Any:
+def compressed(batch: Any, compression: str) -> Any:
     """The message of a record batch, its buffers compressed: `serialize` has no option for that, a stream has."""
     import pyarrow as pa
 
@@ -176,6 +177,12 @@ def from_arrow(array: Any, dtype: str) -> NDArray[Any]:
     return column
 
 
+def counting(head: TicksHead) -> NDArray[np.int64]:
+    column = np.arange(head.first, head.first + head.rows)
+    column.setflags(write=False)
+    return column
+
+
 def ticks_head(payload: Payload) -> TicksHead:
     """What a payload of ticks says of itself."""
     length, _ = LENGTHS.unpack_from(payload)
@@ -188,10 +195,13 @@ def ticks_of(frame: Frame, symbols: SymbolTable) -> Ticks:
 
     payload = current(frame, Content.TICKS)
     head, (length, _) = ticks_head(payload), LENGTHS.unpack_from(payload)
-    schema = pa.schema([(name, arrow_type(dtype)) for name, dtype in head.columns])
+    written = [(name, dtype) for name, dtype in head.columns if dtype]
+    schema = pa.schema([(name, arrow_type(dtype)) for name, dtype in written])
     body = pa.py_buffer(memoryview(payload)[LENGTHS.size + length + -length % 8 :])
     batch = pa.ipc.read_record_batch(pa.ipc.read_message(body), schema)
-    columns = {name: from_arrow(batch.column(place), dtype) for place, (name, dtype) in enumerate(head.columns)}
+    found = {name: from_arrow(batch.column(place), dtype) for place, (name, dtype) in enumerate(written)}
+    columns = {name: found[name] if dtype else counting(head) for name, dtype in head.columns}
+
     codes = np.concatenate((np.zeros(1, np.int32), symbols.codes(head.names[1:])))
     columns["symbol"] = codes[columns["symbol"]]
     columns["symbol"].setflags(write=False)

@@ -113,6 +113,12 @@ def test_codes_are_those_of_the_table_that_reads_whatever_it_knows_already(data)
     assert list(fresh) == list(dict.fromkeys(names))
 
 
+@pytest.mark.parametrize("seq", [[5, 6, 7], [5, 5, 9], [7, 6, 5], [0, 2, 3]])
+def test_numbers_of_rows_come_back_whether_or_not_they_count_up(seq):
+    ticks = Ticks.of(time=[1, 2, 3], symbol=["A"] * 3, seq=seq, price=[1.0, 2.0, 3.0])
+    assert ticks_of(framed(ticks_record(ticks)), SymbolTable()).seq.tolist() == seq
+
+
 def test_the_head_of_rows_tells_what_there_is_without_reading_them():
     head = ticks_head(ticks_record(Ticks.of(time=[5, 9], symbol=["A", ""], seq=[100, 101], price=[1.0, 2.0])).payload)
     assert (head.rows, head.first, head.since, head.until, head.names) == (2, 100, 5, 9, ["", "A"])
