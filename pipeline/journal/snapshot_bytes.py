@@ -2,8 +2,10 @@
 
 magic 8 | version 4 | length of the head 4 | head (msgpack), filled up to 64 | arrays, each filled up to 64 | blake2b of it all 32
 
-The head holds the tree, in which an array is its place among the arrays. What a dataclass of this release has beyond
-those written gets its default, so a snapshot of before a field was added is still good.
+The head holds the tree, in which an array is its place among the arrays. Of a large array, blocks of 512 bytes that are
+all zeros are left out, as most of a rule's memory and all room for further symbols is: a bit for each block, then the
+rest. What a dataclass of this release has beyond the fields written gets its default, so a snapshot of before a field was
+added is still good.
 """
 
 import dataclasses
@@ -24,16 +26,17 @@ MAGIC, VERSION = b"rxsnap\r\n", 1
 HEAD = struct.Struct("<8sII")
 DIGEST = 32
 ALIGNED = 64
+BLOCK, LARGE = 512, 1 << 16
 PLAIN = (bool, int, float, str, bytes, type(None))
 
 Array = NDArray[Any]
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The tree, and for each array its type, its shape and where it begins."""
+    """The tree, and for each array its type, its shape, where it begins and the blocks written; -1: all of it, without bits."""
 
     tree: Any
-    arrays: list[tuple[str, list[int], int]]
+    arrays: list[tuple[str, list[int], int, int]]
 
 
 def to_bytes(value: object) -> bytes:
@@ -44,18 +47,30 @@ def to_bytes(value: object) -> bytes:
     """
     arrays: list[Array] = []
     tree = planted(value, arrays, "state")
-    sizes = [array.nbytes + -array.nbytes % ALIGNED for array in arrays]
-    places = [sum(sizes[:count]) for count in range(len(sizes))]
-    head = msgspec.msgpack.encode(
-        Head(tree, [(array.dtype.str, list(array.shape), place) for array, place in zip(arrays, places, strict=True)])
-    )
-    parts: list[Any] = [HEAD.pack(MAGIC, VERSION, len(head)), head, bytes(-(HEAD.size + len(head)) % ALIGNED)]
+    body: list[Any] = []
+    entries, place = [], 0
     for array in arrays:
-        parts += [array.reshape(-1).view(np.uint8).data if array.nbytes else b"", bytes(-array.nbytes % ALIGNED)]
+        blocks, parts = written(array)
+        entries.append((array.dtype.str, list(array.shape), place, blocks))
+        for part in parts:
+            body += [part, bytes(-len(part) % ALIGNED)]
+            place += len(part) + -len(part) % ALIGNED
+    text = msgspec.msgpack.encode(Head(tree, entries))
+    pieces = [HEAD.pack(MAGIC, VERSION, len(text)), text, bytes(-(HEAD.size + len(text)) % ALIGNED), *body]
     link = hashlib.blake2b(digest_size=DIGEST)
-    for part in parts:
-        link.update(part)
-    return b"".join([*parts, link.digest()])
+    for piece in pieces:
+        link.update(piece)
+    return b"".join([*pieces, link.digest()])
+
+
+def written(array: Array) -> tuple[int, list[memoryview]]:
+    """The bytes of an array to write, and how many blocks of it they are."""
+    raw = array.reshape(-1).view(np.uint8) if array.nbytes else np.empty(0, np.uint8)
+    if raw.nbytes < LARGE or raw.nbytes % BLOCK:
+        return -1, [raw.data]
+    blocks = raw.view(np.uint64).reshape(-1, BLOCK // 8)
+    used = np.bitwise_or.reduce(blocks, axis=1) != 0
+    return int(np.count_nonzero(used)), [np.packbits(used).data, blocks[used].reshape(-1).view(np.uint8).data]
 
 
 def planted(value: object, arrays: list[Array], where: str) -> Any:
@@ -82,7 +97,7 @@ def planted(value: object, arrays: list[Array], where: str) -> Any:
 def from_bytes(data: bytes, classes: Mapping[str, type]) -> Any:
     """The tree of bytes; `classes` are the dataclasses that may occur. SnapshotMismatch says what is wrong with them.
 
-    Arrays are read-only views of the bytes.
+    Arrays are read-only views of the bytes where they were written whole.
     """
     if len(data) < HEAD.size + DIGEST or data[: len(MAGIC)] != MAGIC:
         raise SnapshotMismatch(f"it is no snapshot: {len(data):,} bytes that begin {data[:8]!r}")
@@ -94,17 +109,26 @@ def from_bytes(data: bytes, classes: Mapping[str, type]) -> Any:
     try:
         head = msgspec.msgpack.decode(memoryview(data)[HEAD.size : HEAD.size + length], type=Head)
         begin = HEAD.size + length + -(HEAD.size + length) % ALIGNED
-        return grown(head.tree, [array_of(data, begin + place, dtype, shape) for dtype, shape, place in head.arrays], classes)
+        arrays = [array_of(data, begin + place, dtype, shape, blocks) for dtype, shape, place, blocks in head.arrays]
+        return grown(head.tree, arrays, classes)
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError, IndexError) as error:
         raise SnapshotMismatch(f"it cannot be read by this release: {error}") from error
 
 
-def array_of(data: bytes, begin: int, dtype: str, shape: list[int]) -> Array:
+def array_of(data: bytes, begin: int, dtype: str, shape: list[int], blocks: int) -> Array:
     known = np.dtype(dtype)
     if known.hasobject:
         raise ValueError(f"an array of {known} is no plain array")
     count = int(np.prod(shape, dtype=np.int64))
-    return np.frombuffer(data, known, count, begin).reshape(shape) if count else np.empty(shape, known)
+    if blocks < 0:
+        return np.frombuffer(data, known, count, begin).reshape(shape) if count else np.empty(shape, known)
+    array = np.zeros(shape, known)
+    whole = array.reshape(-1).view(np.uint64).reshape(-1, BLOCK // 8)
+    bits = np.frombuffer(data, np.uint8, (len(whole) + 7) // 8, begin)
+    begin += len(bits) + -len(bits) % ALIGNED
+    used = np.unpackbits(bits, count=len(whole)).view(np.bool_)
+    whole[used] = np.frombuffer(data, np.uint64, blocks * BLOCK // 8, begin).reshape(-1, BLOCK // 8)
+    return array
 
 
 def grown(tree: Any, arrays: list[Array], classes: Mapping[str, type]) -> Any:

@@ -59,6 +59,26 @@ def test_any_tree_of_plain_values_comes_back_bit_for_bit(value):
     assert shape_of(from_bytes(to_bytes(value), {})) == shape_of(value)
 
 
+@settings(deadline=None)
+@given(
+    rows=st.integers(1000, 1100),
+    width=st.sampled_from((1, 8, 9, 16)),
+    dtype=st.sampled_from(("f8", "i8", "i4", "i1", "?")),
+    places=st.lists(st.integers(0, 10**6), max_size=9),
+)
+def test_large_arrays_with_stretches_of_zeros_come_back_and_take_less_room(rows, width, dtype, places):
+    array = np.zeros((rows * 8, width), dtype)
+    flat = array.reshape(-1)
+    flat[[place % len(flat) for place in places]] = 1
+    minus = array.astype("f8") * -1.0 if dtype == "f8" else array  # all of it -0.0: no zeros in memory
+    for each in (array, minus):
+        data = to_bytes({"x": each})
+        again = from_bytes(data, {})["x"]
+        assert shape_of(again) == shape_of(each)
+        if each is array and array.nbytes % 512 == 0 and array.nbytes >= 1 << 16:
+            assert len(data) < 1000 + array.nbytes // 4096 + 512 * len(places)
+
+
 def test_arrays_of_any_layout_come_back_as_they_read():
     turned, every_other = np.arange(12.0).reshape(3, 4).T, np.arange(9)[::2]
     again = from_bytes(to_bytes((turned, every_other)), {})
