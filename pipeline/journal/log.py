@@ -129,19 +129,24 @@ class Journal:
             self._current.sync()
             self._group_bytes = 0
             self._release()
+        self._mark_if_due()
+
+    def sync_if_due(self) -> None:
+        """Sync if the group is old enough, and write the mark if it lags; a loop that waits for rows calls this while it waits."""
+        if self._group_bytes and self._clock_ns() - self._group_began >= self.limits.group_ns:
+            self.sync()
+        elif self._mark.seq < self.synced:
+            self._mark_if_due()
+
+    def _mark_if_due(self) -> None:
         if self._clock_ns() - self._marked >= self.limits.mark_ns:
             try:
                 self.mark()
             except JournalError as error:  # the log itself is well, and the next sync tries again
-                self._warn(error)
-
-    def sync_if_due(self) -> None:
-        """Sync if the group is old enough; a loop that waits for rows calls this while it waits."""
-        if self._group_bytes and self._clock_ns() - self._group_began >= self.limits.group_ns:
-            self.sync()
+                self._warn(str(error))
 
     def when_durable(self, seq: int, then: Callable[[], None]) -> None:
-        """Call `then` once a frame is on the disk: now if it is, else after the sync that puts it there, on the writer's thread."""
+        """Call `then` once a frame is on the disk: now, or after the sync that puts it there, on the writer's thread; it must not raise."""
         with self._guard:
             if self.synced < seq:
                 self._waiting.append((seq, then))

@@ -9,7 +9,8 @@ config   one of `Configuration` (msgpack)
 """
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,10 @@ __all__ = [
 
 Payload = bytes | memoryview
 LENGTHS = struct.Struct("<II")
+UNREADABLE = (
+    msgspec.MsgspecError, ValueError, TypeError, KeyError, IndexError, MemoryError, NotImplementedError, OSError, OverflowError, struct.error,
+)  # fmt: skip
+"""What the readers of bytes raise; pyarrow's own errors are of these kinds too."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,26 @@ class Codec:
 CODECS = {content: Codec(version) for content, version in VERSIONS.items()}
 
 
-def current(frame: Frame, content: Content) -> Payload:
+@contextmanager
+def current(frame: Frame, content: Content) -> Iterator[Payload]:
+    """The payload as the newest version has it; what cannot be made of it becomes a JournalError that says of which frame."""
+    what = content.name.lower()
     if frame.content is not content:
-        raise JournalError(f"frame {frame.seq:,} holds {frame.content.name.lower()}, not {content.name.lower()}")
-    return CODECS[content].current(frame.payload, frame.version)
+        raise JournalError(f"frame {frame.seq:,} holds {frame.content.name.lower()}, not {what}")
+    try:
+        yield CODECS[content].current(frame.payload, frame.version)
+    except (
+        msgspec.MsgspecError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        NotImplementedError,
+        OSError,
+        OverflowError,
+        struct.error,
+    ) as error:
+        raise JournalError(f"frame {frame.seq:,} is whole, but cannot be read as {what}: {error}; was it written by rxtape?") from error
 
 
 class TicksHead(msgspec.Struct, frozen=True):
@@ -169,6 +190,7 @@ def arrow_type(dtype: str) -> Any:
 def from_arrow(array: Any, dtype: str) -> NDArray[Any]:
     known = np.dtype(dtype)
     if known.kind == "O":
+        array.validate(full=True)
         column: NDArray[Any] = np.empty(len(array), object)
         column[:] = array.to_pylist()
     else:
@@ -191,14 +213,21 @@ def ticks_head(payload: Payload) -> TicksHead:
 
 def ticks_of(frame: Frame, symbols: SymbolTable) -> Ticks:
     """The rows of a frame, with codes of `symbols`; columns are read-only views of the frame's bytes where they can be."""
+    with current(frame, Content.TICKS) as payload:
+        return rows_of(payload, symbols)
+
+
+def rows_of(payload: Payload, symbols: SymbolTable) -> Ticks:
     import pyarrow as pa
 
-    payload = current(frame, Content.TICKS)
     head, (length, _) = ticks_head(payload), LENGTHS.unpack_from(payload)
+
     written = [(name, dtype) for name, dtype in head.columns if dtype]
     schema = pa.schema([(name, arrow_type(dtype)) for name, dtype in written])
     body = pa.py_buffer(memoryview(payload)[LENGTHS.size + length + -length % 8 :])
     batch = pa.ipc.read_record_batch(pa.ipc.read_message(body), schema)
+    if batch.num_rows != head.rows:
+        raise ValueError(f"it has {batch.num_rows:,} rows and says {head.rows:,}")
     found = {name: from_arrow(batch.column(place), dtype) for place, (name, dtype) in enumerate(written)}
     columns = {name: found[name] if dtype else counting(head) for name, dtype in head.columns}
 
@@ -218,7 +247,8 @@ def alerts_record(alerts: Sequence[Alert]) -> Record:
 
 def alerts_of(frame: Frame) -> list[Alert]:
     """The alerts of a frame."""
-    return ALERTS.decode(current(frame, Content.ALERTS))
+    with current(frame, Content.ALERTS) as payload:
+        return ALERTS.decode(payload)
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -256,4 +286,5 @@ def config_record(config: Configuration) -> Record:
 
 def config_of(frame: Frame) -> Configuration:
     """The configuration of a frame."""
-    return CONFIGS.decode(current(frame, Content.CONFIG))
+    with current(frame, Content.CONFIG) as payload:
+        return CONFIGS.decode(payload)

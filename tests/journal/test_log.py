@@ -10,6 +10,7 @@ from journals import FOLDER, SMALL, filled, numbers, opened, said, told
 
 from pipeline.errors import JournalDamaged, JournalError
 from pipeline.journal import Content, Keep, Limits, Reader, Record
+from pipeline.journal.mark import read_mark
 from pipeline.journal.retention import Kept, removable
 
 GROUPS = Limits(group_bytes=2000, group_ns=100, segment_bytes=1 << 20, mark_ns=1 << 62)
@@ -48,6 +49,32 @@ def test_a_group_is_committed_when_it_is_large_or_old_or_urgent_and_not_before()
     now[0] = 300
     journal.append(said(7))
     assert journal.synced == 7
+
+
+def test_the_mark_is_written_once_a_second_and_in_a_silence_too():
+    files, now = FaultyFiles(), [0]
+    journal = opened(files, limits=Limits(group_ns=5, mark_ns=1000), clock_ns=lambda: now[0])
+
+    def marked() -> int:
+        return read_mark(files, FOLDER).seq
+
+    journal.append(said(1), urgent=True)
+    assert marked() == 0
+    now[0] = 1000
+    journal.sync_if_due()
+    assert marked() == 1
+    journal.append(said(2), urgent=True)
+    assert marked() == 1
+    now[0] = 1999
+    journal.sync_if_due()
+    assert marked() == 1
+    now[0] = 2000
+    journal.append(said(3), urgent=True)
+    assert marked() == 3
+    steps = files.steps
+    now[0] = 9000
+    journal.sync_if_due()
+    assert files.steps == steps
 
 
 def test_whoever_waits_is_told_after_the_sync_and_never_before():
