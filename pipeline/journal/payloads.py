@@ -43,8 +43,16 @@ __all__ = [
 Payload = bytes | memoryview
 LENGTHS = struct.Struct("<II")
 UNREADABLE = (
-    msgspec.MsgspecError, ValueError, TypeError, KeyError, IndexError, MemoryError, NotImplementedError, OSError, OverflowError, struct.error,
-)  # fmt: skip
+    msgspec.MsgspecError,
+    ValueError,
+    TypeError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    struct.error,
+)
 """What the readers of bytes raise; pyarrow's own errors are of these kinds too."""
 
 
@@ -77,17 +85,7 @@ def current(frame: Frame, content: Content) -> Iterator[Payload]:
         raise JournalError(f"frame {frame.seq:,} holds {frame.content.name.lower()}, not {what}")
     try:
         yield CODECS[content].current(frame.payload, frame.version)
-    except (
-        msgspec.MsgspecError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        NotImplementedError,
-        OSError,
-        OverflowError,
-        struct.error,
-    ) as error:
+    except UNREADABLE as error:
         raise JournalError(f"frame {frame.seq:,} is whole, but cannot be read as {what}: {error}; was it written by rxtape?") from error
 
 

@@ -21,10 +21,6 @@ from pipeline.ticks import Ticks
 
 KINDS = st.sampled_from(("flip", "cut", "drop", "insert", "twice"))
 MUTATIONS = st.lists(st.tuples(KINDS, st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)
-    st.tuples(st.sampled_from(("flip", "cut", "drop", "insert", "twice")), st.integers(0, 10**6), st.integers(0, 255)),
-    min_size=1,
-    max_size=4,
-)
 WHOLE = FaultyFiles()
 filled(WHOLE, 60, sync_every=7)
 LOG = [path for path in WHOLE.files if path.suffix == ".log"]
