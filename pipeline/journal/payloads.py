@@ -47,6 +47,7 @@ UNREADABLE = (
     ValueError,
     TypeError,
     LookupError,
+    EOFError,
     MemoryError,
     NotImplementedError,
     OSError,
