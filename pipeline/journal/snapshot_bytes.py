@@ -27,6 +27,7 @@ HEAD = struct.Struct("<8sII")
 DIGEST = 32
 ALIGNED = 64
 BLOCK, LARGE = 512, 1 << 16
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError, RecursionError)
 PLAIN = (bool, int, float, str, bytes, type(None))
 
 Array = NDArray[Any]
@@ -111,7 +112,7 @@ def from_bytes(data: bytes, classes: Mapping[str, type]) -> Any:
         begin = HEAD.size + length + -(HEAD.size + length) % ALIGNED
         arrays = [array_of(data, begin + place, dtype, shape, blocks) for dtype, shape, place, blocks in head.arrays]
         return grown(head.tree, arrays, classes)
-    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, IndexError) as error:
+    except UNREADABLE as error:
         raise SnapshotMismatch(f"it cannot be read by this release: {error}") from error
 
 
@@ -122,10 +123,11 @@ def array_of(data: bytes, begin: int, dtype: str, shape: list[int], blocks: int)
     count = int(np.prod(shape, dtype=np.int64))
     if blocks < 0:
         return np.frombuffer(data, known, count, begin).reshape(shape) if count else np.empty(shape, known)
+    bits = np.frombuffer(data, np.uint8, (count * known.itemsize // BLOCK + 7) // 8, begin)
     array = np.zeros(shape, known)
     whole = array.reshape(-1).view(np.uint64).reshape(-1, BLOCK // 8)
-    bits = np.frombuffer(data, np.uint8, (len(whole) + 7) // 8, begin)
     begin += len(bits) + -len(bits) % ALIGNED
+
     used = np.unpackbits(bits, count=len(whole)).view(np.bool_)
     whole[used] = np.frombuffer(data, np.uint64, blocks * BLOCK // 8, begin).reshape(-1, BLOCK // 8)
     return array

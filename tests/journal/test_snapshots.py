@@ -1,8 +1,10 @@
 """Snapshots: state comes back bit for bit, the newest that is whole and of this log is taken, and a damaged one is told and passed over."""
 
+import hashlib
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 
@@ -109,6 +111,17 @@ def test_damaged_bytes_raise_nothing_but_a_mismatch(place, bit, cut):
         broken[place % len(whole)] ^= 1 << bit
     with pytest.raises(SnapshotMismatch):
         from_bytes(bytes(broken), {})
+
+
+@settings(deadline=None, max_examples=300)
+@given(places=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=5))
+def test_bytes_that_agree_with_their_digest_and_make_no_sense_raise_nothing_but_a_mismatch(places):
+    kept = GraphSnapshot(5, ("A",), {"x": StageSnapshot("X()", 5, 2, {"total": np.zeros((128, 70)), "last": np.arange(3.0)})})
+    broken = bytearray(to_bytes(kept)[:-32])
+    for place, value in places:
+        broken[16 + place % (len(broken) - 16)] = value
+    with suppress(SnapshotMismatch):
+        from_bytes(bytes(broken) + hashlib.blake2b(broken, digest_size=32).digest(), CLASSES)
 
 
 # Every operator, and a strategy with rules of every shape
