@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from pipeline.alerts import Alert
 from pipeline.errors import JournalError
 from pipeline.journal.frames import VERSIONS, Content, Frame, Record
-from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
+
+if TYPE_CHECKING:
+    from pipeline.strategy import Strategy
 
 __all__ = [
     "CODECS",
@@ -259,7 +261,7 @@ class Chosen(msgspec.Struct, frozen=True):
     identity: str
 
     @classmethod
-    def by(cls, strategy: Strategy) -> "Chosen":
+    def by(cls, strategy: "Strategy") -> "Chosen":
         """What there is to say of a strategy."""
         kind = type(strategy)
         parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}

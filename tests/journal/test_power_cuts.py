@@ -1,5 +1,10 @@
 """The laws of the log under power cuts: what was acknowledged is never lost, and what is there is a prefix of what was written."""
 
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
 import pytest
 from faulty_files import FaultyFiles, PowerCut
 from hypothesis import settings
@@ -8,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from journals import numbers, opened, said
 
 from pipeline.journal import Journal, Keep
+
+ROOT = Path(__file__).parents[2]
 
 
 class Life:
@@ -230,3 +237,30 @@ class LogAgainstAList(RuleBasedStateMachine):
 
 LogAgainstAList.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestLogAgainstAList = LogAgainstAList.TestCase
+
+
+KILLED = """
+import sys
+from pipeline.journal import Journal, Limits
+from pipeline.journal.payloads import alerts_record
+from pipeline.alerts import Alert
+journal = Journal.open(sys.argv[1], limits=Limits(group_bytes=3000, segment_bytes=20000))
+while True:
+    number = journal.end + 1
+    journal.append(alerts_record([Alert(symbol="A", time=number, message="x" * (number % 500))]), urgent=number % 5 == 0)
+    print(journal.synced, flush=True)
+"""
+
+
+def test_fault_1_a_process_killed_at_any_time_loses_nothing_it_has_told_to_be_durable(tmp_path):
+    acknowledged, random = 0, Random(1)
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(random.randrange(1, 400)):
+            acknowledged = int(process.stdout.readline())
+        process.kill()
+        rest = process.communicate()[0].split("\n")[:-1]
+        acknowledged = int(rest[-1]) if rest else acknowledged
+        with opened(None, tmp_path, acknowledged=acknowledged) as journal:
+            assert numbers(journal.read()) == list(range(1, journal.end + 1))
+            assert journal.end >= acknowledged > 0
