@@ -25,6 +25,7 @@ from benchmarks.broker import beside_a_stuck_one, deliveries
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.contenders.rxtape_run import VwapDeviation, as_ticks, judged
 from benchmarks.from_csv import from_csv
+from benchmarks.journal import journal_speeds
 from benchmarks.live import latency_us
 from benchmarks.tapes import ENTER, LEAVE, THETA, make_tape, write_csv
 from benchmarks.websocket import websocket
@@ -130,7 +131,9 @@ def main() -> None:
     """Measure, print, and write the result as JSON into benchmarks/results/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how many times each is measured (default 5)")
-    parser.add_argument("--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "websocket", "broker"], help="one table")
+    parser.add_argument(
+        "--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "websocket", "broker", "journal"], help="one table"
+    )
     options = parser.parse_args()
     rounds = options.rounds
     tables: dict[str, tuple[str, Callable[[], Table]]] = {
@@ -143,6 +146,7 @@ def main() -> None:
         "cold": ("cold start", lambda: cold_start(rounds)),
         "websocket": ("a venue's trades over a loopback websocket", lambda: websocket(rounds)),
         "csv": ("W1 from a CSV file of 10 M rows to JSON lines, M ticks/s", lambda: from_csv(rounds)),
+        "journal": ("the journal", lambda: journal_speeds(rounds)),
     }
     results: Table = {"machine": machine()}
     for name, (title, measure) in tables.items():

@@ -11,6 +11,11 @@ RxtapeError
 │   └── TooManySymbols    a symbol past `--max-symbols`
 ├── SnapshotMismatch      a snapshot of another operator, other parameters or another version
 ├── SubscriberStuck       a subscriber of the broker that took nothing for as long as a publisher waits
+├── JournalError          a journal that cannot be opened, read or written (exit 1)
+│   ├── JournalLocked     another process writes to it
+│   ├── JournalDamaged    bits flipped, a gap, another journal's segment, or an end before what was acknowledged (exit 3)
+│   ├── JournalTooNew     written by a newer release
+│   └── JournalBroken     a sync failed: nothing after it can be trusted, and it takes nothing more
 ├── SinkError             a sink that cannot be opened or written
 │   └── ReaderLeft        nobody reads the pipe any more (exit 141)
 └── EngineFault           the engine itself is broken; never caught (exit 1)
@@ -24,6 +29,11 @@ __all__ = [
     "BuildError",
     "EngineFault",
     "InputError",
+    "JournalBroken",
+    "JournalDamaged",
+    "JournalError",
+    "JournalLocked",
+    "JournalTooNew",
     "LateRow",
     "ParameterError",
     "ReaderLeft",
@@ -133,6 +143,33 @@ class SnapshotMismatch(RxtapeError):
 
 class SubscriberStuck(RxtapeError):
     """A subscriber of the broker that took nothing for as long as a publisher waits."""
+
+
+class JournalError(RxtapeError):
+    """A journal that cannot be opened, read or written."""
+
+
+class JournalLocked(JournalError):
+    """Another process writes to the journal."""
+
+
+class JournalDamaged(JournalError):
+    """A journal that is not what was written: where, and up to which frame it is good (-1: no place, no frame)."""
+
+    exit_code = 3
+
+    def __init__(self, path: object, offset: int, seq: int, reason: str, hint: str) -> None:
+        self.path, self.offset, self.seq, self.reason = str(path), offset, seq, reason
+        place = f" at byte {offset:,}" if offset >= 0 else ""
+        super().__init__(f"{path}{place}: {reason}" + (f"; the last good frame is {seq:,}. {hint}" if seq >= 0 else f". {hint}"))
+
+
+class JournalTooNew(JournalError):
+    """A journal written by a newer release."""
+
+
+class JournalBroken(JournalError):
+    """A journal that takes nothing more, since a sync failed and nobody knows what is on the disk."""
 
 
 class SinkError(RxtapeError):

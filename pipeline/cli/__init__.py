@@ -21,6 +21,7 @@ COMMANDS = {
     "live": "Watch venues live, through strategies.",
     "record": "Record venues live, to replay later.",
     "serve": "Replay files of ticks over a local websocket, as an exchange would send them.",
+    "journal": "Look at journals, check them, cut them, take out what they hold.",
     "strategies": "List, show, begin and check strategies.",
     "config": "Show the settings of a run, and where each comes from.",
     "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",
@@ -106,6 +107,6 @@ def main() -> None:
     """rxtape: recorded or live ticks in, exact alerts out.
 
     Alerts go to standard output (or where -o says), everything else to standard error. Exit codes: 0 done, 1 a strategy
-    or sink was cut off, or a sink could not be opened, 2 wrong usage, 3 bad input (the run is incomplete), 130 interrupted
-    (143 by SIGTERM, 129 by SIGHUP), 141 nobody reads the output any more.
+    or sink was cut off, or a sink could not be opened, 2 wrong usage, 3 bad input (the run is incomplete) or a damaged
+    journal, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 nobody reads the output any more.
     """

@@ -48,6 +48,7 @@ def folder(tmp_path, monkeypatch):
     Path("rxtape.toml").write_text('[feed]\nfiles = ["ticks.csv"]\n[[strategy]]\nuse = "mine.py"\n')
     Path("my_rule.py").write_text(Path("mine.py").read_text().replace("above", "move"))
     Path("ticks.csv.gz").write_text(text)
+    shutil.copytree(ROOT / "tests" / "journal" / "golden" / "0.1", "tape.journal")
     Path("own.csv").write_text("Date,Time,symbol,px\n2013-10-08,09:30:00,SPY,167.4\n")
     return tmp_path
 

@@ -1,0 +1,291 @@
+"""What frames hold, as bytes and back: rows of the tape, alerts, and what a run was told to do.
+
+Each kind has a version. What an older release wrote is brought up to date version by version, by functions of bytes
+alone (`upcasters`); what a newer one wrote is refused where the frame is read.
+
+ticks    length of the head 4 | 0 4 | head (msgpack), filled up to 8 | columns (an Arrow record batch)
+alerts   a list of them (msgpack)
+config   one of `Configuration` (msgpack)
+"""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.alerts import Alert
+from pipeline.errors import JournalError
+from pipeline.journal.frames import VERSIONS, Content, Frame, Record
+from pipeline.symbols import SymbolTable
+from pipeline.ticks import Ticks
+
+if TYPE_CHECKING:
+    from pipeline.strategy import Strategy
+
+__all__ = [
+    "CODECS",
+    "Chosen",
+    "Codec",
+    "Configuration",
+    "TicksHead",
+    "alerts_of",
+    "alerts_record",
+    "config_of",
+    "config_record",
+    "ticks_head",
+    "ticks_of",
+    "ticks_record",
+]
+
+Payload = bytes | memoryview
+LENGTHS = struct.Struct("<II")
+UNREADABLE = (
+    msgspec.MsgspecError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    struct.error,
+)
+"""What the readers of bytes raise; pyarrow's own errors are of these kinds too."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """The newest version of a kind of content, and for each older one what makes the next of it."""
+
+    version: int
+    upcasters: Mapping[int, Callable[[Payload], Payload]] = field(default_factory=dict)
+
+    def current(self, payload: Payload, version: int) -> Payload:
+        """The payload as the newest version has it.
+
+        >>> Codec(3, {1: lambda old: old + b"!", 2: lambda old: old + b"?"}).current(b"seen", 1)
+        b'seen!?'
+        """
+        while version < self.version:
+            payload, version = self.upcasters[version](payload), version + 1
+        return payload
+
+
+CODECS = {content: Codec(version) for content, version in VERSIONS.items()}
+
+
+@contextmanager
+def current(frame: Frame, content: Content) -> Iterator[Payload]:
+    """The payload as the newest version has it; what cannot be made of it becomes a JournalError that says of which frame."""
+    what = content.name.lower()
+    if frame.content is not content:
+        raise JournalError(f"frame {frame.seq:,} holds {frame.content.name.lower()}, not {what}")
+    try:
+        yield CODECS[content].current(frame.payload, frame.version)
+    except UNREADABLE as error:
+        raise JournalError(f"frame {frame.seq:,} is whole, but cannot be read as {what}: {error}; was it written by rxtape?") from error
+
+
+class TicksHead(msgspec.Struct, frozen=True):
+    """What there is to know of the rows of a frame without reading them.
+
+    `first` is the number of the first row, `since` and `until` are the times of the first and the last (int64 ns UTC),
+    `names` the symbols by the codes that `symbol` has in this frame, `columns` names and numpy types; of a column without
+    a type nothing is written, it counts from `first`.
+    """
+
+    rows: int
+    first: int
+    since: int
+    until: int
+    names: list[str]
+    columns: list[tuple[str, str]]
+
+
+HEADS = msgspec.msgpack.Decoder(TicksHead)
+
+
+def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
+    """Rows of the tape as a record: every column bit for bit, symbols by name; `compression` is None, "zstd" or "lz4".
+
+    >>> ticks = Ticks.of(time=[1, 2], symbol=["SPY", "IBM"], price=[167.4, 182.0])
+    >>> head = ticks_head(ticks_record(ticks).payload)
+    >>> head.rows, head.first, head.until, head.names
+    (2, 0, 2, ['', 'SPY', 'IBM'])
+    """
+    import pyarrow as pa
+
+    rows = len(ticks)
+    codes, local = codes_in(ticks.symbol, len(ticks.symbols))
+    columns: dict[str, NDArray[Any]] = ticks.columns | {"symbol": local}
+    counted = {"seq"} if rows and np.array_equal(ticks.seq, np.arange(ticks.seq[0], ticks.seq[0] + rows)) else set()
+    head = TicksHead(
+        rows, *((int(ticks.seq[0]), int(ticks.time[0]), int(ticks.time[-1])) if rows else (0, 0, 0)),
+        ticks.symbols.names(codes), [(name, "" if name in counted else column.dtype.str) for name, column in columns.items()],
+    )  # fmt: skip
+    written = [name for name in columns if name not in counted]
+    batch = pa.RecordBatch.from_arrays([as_arrow(name, columns[name]) for name in written], written)
+    body = batch.serialize() if compression is None else compressed(batch, compression)
+    text = msgspec.msgpack.encode(head)
+    return Record(Content.TICKS, b"".join((LENGTHS.pack(len(text), 0), text, bytes(-len(text) % 8), body)), VERSIONS[Content.TICKS])
+
+
+def compressed(batch: Any, compression: str) -> Any:
+    """The message of a record batch, its buffers compressed: `serialize` has no option for that, a stream has."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as stream:
+        stream.write_batch(batch)
+    messages = pa.ipc.MessageReader.open_stream(sink.getvalue())
+    messages.read_next_message()  # the schema, which the head tells
+    return messages.read_next_message().serialize()
+
+
+def codes_in(codes: NDArray[np.int32], symbols: int) -> tuple[list[int], NDArray[np.int32]]:
+    """The codes that occur, 0 first and in order, and for each row the place of its code among them."""
+    if len(codes) * 4 < symbols:
+        found = np.unique(codes)
+    else:
+        seen = np.zeros(symbols + 1, np.bool_)
+        seen[codes] = True
+        found = np.flatnonzero(seen).astype(np.int32)
+    found = found if len(found) and not found[0] else np.concatenate(([np.int32(0)], found))
+    if len(found) * 4 < symbols:
+        return found.tolist(), np.searchsorted(found, codes).astype(np.int32)
+    places = np.zeros(symbols + 1, np.int32)
+    places[found] = np.arange(len(found), dtype=np.int32)
+    return found.tolist(), places[codes]
+
+
+def as_arrow(name: str, column: NDArray[Any]) -> Any:
+    """A column as it lies in memory; text objects as text, whatever else numpy knows as bytes of its width."""
+    import pyarrow as pa
+
+    if column.dtype == object:
+        try:
+            return pa.array(column.tolist(), pa.large_string())
+        except (pa.ArrowException, TypeError) as error:
+            raise JournalError(f"column {name} holds objects that are no text: {error}; a journal keeps numbers and text") from error
+    if column.dtype.kind in "iuf" and column.dtype.isnative and column.dtype.itemsize <= 8:
+        return pa.array(column)
+    raw = pa.py_buffer(np.ascontiguousarray(column).view(np.uint8).data if len(column) else b"")
+    return pa.Array.from_buffers(pa.binary(column.dtype.itemsize), len(column), [None, raw])
+
+
+def arrow_type(dtype: str) -> Any:
+    import pyarrow as pa
+
+    known = np.dtype(dtype)
+    if known.kind == "O":
+        return pa.large_string()
+    return pa.from_numpy_dtype(known) if known.kind in "iuf" and known.isnative and known.itemsize <= 8 else pa.binary(known.itemsize)
+
+
+def from_arrow(array: Any, dtype: str) -> NDArray[Any]:
+    known = np.dtype(dtype)
+    if known.kind == "O":
+        array.validate(full=True)
+        column: NDArray[Any] = np.empty(len(array), object)
+        column[:] = array.to_pylist()
+    else:
+        column = np.frombuffer(array.buffers()[1] or b"", known, len(array), array.offset * known.itemsize)
+    column.setflags(write=False)
+    return column
+
+
+def counting(head: TicksHead) -> NDArray[np.int64]:
+    column = np.arange(head.first, head.first + head.rows)
+    column.setflags(write=False)
+    return column
+
+
+def ticks_head(payload: Payload) -> TicksHead:
+    """What a payload of ticks says of itself."""
+    length, _ = LENGTHS.unpack_from(payload)
+    return HEADS.decode(memoryview(payload)[LENGTHS.size : LENGTHS.size + length])
+
+
+def ticks_of(frame: Frame, symbols: SymbolTable) -> Ticks:
+    """The rows of a frame, with codes of `symbols`; columns are read-only views of the frame's bytes where they can be."""
+    with current(frame, Content.TICKS) as payload:
+        return rows_of(payload, symbols)
+
+
+def rows_of(payload: Payload, symbols: SymbolTable) -> Ticks:
+    import pyarrow as pa
+
+    head, (length, _) = ticks_head(payload), LENGTHS.unpack_from(payload)
+
+    written = [(name, dtype) for name, dtype in head.columns if dtype]
+    schema = pa.schema([(name, arrow_type(dtype)) for name, dtype in written])
+    body = pa.py_buffer(memoryview(payload)[LENGTHS.size + length + -length % 8 :])
+    batch = pa.ipc.read_record_batch(pa.ipc.read_message(body), schema)
+    if batch.num_rows != head.rows:
+        raise ValueError(f"it has {batch.num_rows:,} rows and says {head.rows:,}")
+    found = {name: from_arrow(batch.column(place), dtype) for place, (name, dtype) in enumerate(written)}
+    columns = {name: found[name] if dtype else counting(head) for name, dtype in head.columns}
+
+    codes = np.concatenate((np.zeros(1, np.int32), symbols.codes(head.names[1:])))
+    columns["symbol"] = codes[columns["symbol"]]
+    columns["symbol"].setflags(write=False)
+    return Ticks(columns, symbols)
+
+
+ALERTS = msgspec.msgpack.Decoder(list[Alert])
+
+
+def alerts_record(alerts: Sequence[Alert]) -> Record:
+    """Alerts as a record."""
+    return Record(Content.ALERTS, msgspec.msgpack.encode(list(alerts)), VERSIONS[Content.ALERTS])
+
+
+def alerts_of(frame: Frame) -> list[Alert]:
+    """The alerts of a frame."""
+    with current(frame, Content.ALERTS) as payload:
+        return ALERTS.decode(payload)
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """A strategy of a run: its name, its class as module:Class, its parameters as text, and its repr."""
+
+    name: str
+    of: str
+    parameters: dict[str, str]
+    identity: str
+
+    @classmethod
+    def by(cls, strategy: "Strategy") -> "Chosen":
+        """What there is to say of a strategy."""
+        kind = type(strategy)
+        parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
+        return cls(strategy.name, f"{kind.__module__}:{kind.__qualname__}", parameters, repr(strategy))
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """What a run was told to do from here on: its feed, strategies, settings, and the versions of what ran it. No secrets belong here."""
+
+    feed: str = ""
+    strategies: list[Chosen] = []
+    settings: dict[str, str] = {}
+    versions: dict[str, str] = {}
+
+
+CONFIGS = msgspec.msgpack.Decoder(Configuration)
+
+
+def config_record(config: Configuration) -> Record:
+    """A configuration as a record."""
+    return Record(Content.CONFIG, msgspec.msgpack.encode(config), VERSIONS[Content.CONFIG])
+
+
+def config_of(frame: Frame) -> Configuration:
+    """The configuration of a frame."""
+    with current(frame, Content.CONFIG) as payload:
+        return CONFIGS.decode(payload)

@@ -1,0 +1,84 @@
+"""Repair: give up what follows a frame, by somebody's decision. Nothing is destroyed: what is cut is kept beside it."""
+
+from pathlib import Path
+
+from pipeline.errors import JournalDamaged, JournalError
+from pipeline.journal.files import Files, RealFiles, refusals
+from pipeline.journal.frames import SEGMENT, SegmentHead
+from pipeline.journal.mark import Mark, write_mark, write_whole
+from pipeline.journal.opening import locked
+from pipeline.journal.reading import Reader
+from pipeline.journal.recovery import first_of, segment_names
+from pipeline.journal.segment import OpenSegment
+from pipeline.journal.snapshots import frame_of, snapshot_names
+
+__all__ = ["repair"]
+
+
+def repair(folder: str | Path, to: int, *, files: Files | None = None) -> list[Path]:
+    """Cut a log after the frame `to`, and say where what was cut is now. Doing it again changes nothing.
+
+    Raises JournalError where the log is not good up to there, and says up to where it is.
+    """
+    disk, path = files or RealFiles(), Path(folder)
+    lock = locked(disk, path)
+    try:
+        with refusals(path, "cannot be repaired"):
+            return repaired(disk, path, to)
+    finally:
+        lock.close()
+
+
+def repaired(files: Files, folder: Path, to: int) -> list[Path]:
+    names = segment_names(files.names(folder))
+    if not names:
+        raise JournalError(f"{folder} holds no segments; name the folder of a journal")
+    first = first_of(names[0])
+    if not first <= to:
+        raise JournalError(f"the log begins with frame {first:,}; repair --to {to:,} would leave nothing: remove the folder instead")
+    reader = Reader(files, folder, first)
+    try:
+        for _ in reader.frames(to):
+            pass
+    except JournalDamaged as error:
+        good = f"repair --to {error.seq:,}" if error.seq >= first else "nothing of it can be kept"
+        raise JournalError(f"the log is good up to frame {error.seq:,} only ({error.path} at byte {error.offset:,}): {good}") from error
+    path, offset, digest = reader.place()
+    head = SegmentHead.unpack(files.read(path, 0, SEGMENT), path)
+    assert head is not None
+    aside = [set_aside(files, folder, name) for name in reversed(names) if first_of(name) > first_of(path.name)]
+    aside += cut_off(files, path, head, offset)
+    aside += [set_aside(files, folder, name) for name in snapshot_names(files.names(folder)) if frame_of(name) > to]
+    write_mark(files, folder, Mark(head.journal.hex(), first, to, digest.hex()))
+    return aside
+
+
+def cut_off(files: Files, path: Path, head: SegmentHead, offset: int) -> list[Path]:
+    """Keep the end of a segment in a file of its own, and cut it."""
+    rest = files.read(path, offset)
+    if not rest:
+        return []
+    beside = free_name(files, path)
+    write_whole(files, beside, rest)
+    segment = OpenSegment(path, files.append_to(path, new=False), head, offset)
+    try:
+        segment.truncate(offset)
+        segment.sync()
+    finally:
+        segment.close()
+    return [beside]
+
+
+def set_aside(files: Files, folder: Path, name: str) -> Path:
+    """Give a file a name that is none of a journal's."""
+    beside = free_name(files, folder / name)
+    files.rename(folder / name, beside)
+    files.sync_folder(folder)
+    return beside
+
+
+def free_name(files: Files, path: Path) -> Path:
+    taken, turn = files.names(path.parent), 1
+    while (name := f"{path.name}.cut{'' if turn == 1 else turn}") in taken:
+        turn += 1
+    return path.with_name(name)

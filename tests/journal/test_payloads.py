@@ -1,0 +1,167 @@
+"""Rows, alerts and configurations come back as they went in: every bit of every column, symbols by name."""
+
+import numpy as np
+import pytest
+from hurtful import tapes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.alerts import Alert, Order
+from pipeline.errors import JournalError
+from pipeline.journal.frames import VERSIONS, Content, Frame
+from pipeline.journal.payloads import (
+    CODECS,
+    Chosen,
+    Codec,
+    Configuration,
+    alerts_of,
+    alerts_record,
+    config_of,
+    config_record,
+    ticks_head,
+    ticks_of,
+    ticks_record,
+)
+from pipeline.symbols import SymbolTable
+from pipeline.ticks import Kind, Ticks
+from strategies.volume_breakout import VolumeBreakout
+
+COMPRESSIONS = (None, "zstd", "lz4")
+
+
+def framed(record, seq=1):
+    """A frame as a reader gives it."""
+    return Frame(seq, record.content, record.version, memoryview(record.payload), b"", 0, 0, 0)
+
+
+def bits(ticks):
+    """Everything of some rows, symbols by name."""
+    memory = {name: column.tolist() if column.dtype == object else column.tobytes() for name, column in ticks.columns.items()}
+    types = {f"type of {name}": column.dtype.str for name, column in ticks.columns.items()}
+    return memory | types | {"symbol": ticks.symbols.names(ticks.symbol.tolist())}
+
+
+@settings(deadline=None)
+@given(ticks=tapes(), compression=st.sampled_from(COMPRESSIONS))
+def test_rows_come_back_bit_for_bit(ticks, compression):
+    again = ticks_of(framed(ticks_record(ticks, compression=compression)), SymbolTable())
+    assert bits(again) == bits(ticks)
+    assert list(again.columns) == list(ticks.columns)
+    assert {Kind.GAP, Kind.HEARTBEAT} & set(again.kind.tolist()) == {Kind.GAP, Kind.HEARTBEAT} & set(ticks.kind.tolist())
+
+
+@settings(deadline=None)
+@given(patterns=arrays(np.uint64, 7), compression=st.sampled_from(COMPRESSIONS))
+def test_every_pattern_of_bits_is_a_price_that_comes_back(patterns, compression):
+    ticks = Ticks.of(time=np.arange(7), symbol=["A"] * 7, price=patterns.view(np.float64), event_time=patterns.view(np.int64))
+    again = ticks_of(framed(ticks_record(ticks, compression=compression)), SymbolTable())
+    assert again.price.tobytes() == patterns.tobytes()
+    assert again.event_time.tobytes() == patterns.tobytes()
+
+
+FURTHER = {
+    "integers": np.array([1, -2, 2**62]),
+    "bytes": np.array([1, 2, 255], np.uint8),
+    "truth": np.array([True, False, True]),
+    "text": np.array(["", "übung", "a\0b"]),
+    "raw": np.array([b"", b"ab", b"\xff"]),
+    "objects": np.array(["x", None, ""], object),
+    "times": np.array([0, 1, -(2**63)], "M8[ns]"),
+    "days": np.array([0, 1, 2], "M8[D]"),
+    "spans": np.array([0, 1, 2], "m8[us]"),
+    "halves": np.array([0.5, np.nan, -0.0], np.float16),
+    "singles": np.array([0.1, np.inf, -0.0], np.float32),
+    "turned": np.array([1.5, 2.5, 3.5], ">f8"),
+    "complex": np.array([1 + 2j, np.nan, 0]),
+}
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("name", FURTHER)
+def test_a_column_of_any_type_comes_back(name, compression):
+    plain = Ticks.of(time=[1, 2, 3], symbol=["A", "", "B"], price=[1.0, 2.0, 3.0])
+    for rows in (slice(0, 3), slice(1, 2), slice(0, 0)):
+        ticks = Ticks({**plain.columns, "trade_id": FURTHER[name]}, plain.symbols)[rows]
+        again = ticks_of(framed(ticks_record(ticks, compression=compression)), SymbolTable())
+        assert bits(again) == bits(ticks)
+
+
+def test_objects_that_are_no_text_are_refused_by_column():
+    ticks = Ticks.of(time=[1], symbol=["A"], price=[1.0])
+    with pytest.raises(JournalError, match="column trade_id holds objects that are no text"):
+        ticks_record(Ticks({**ticks.columns, "trade_id": np.array([object()], object)}, ticks.symbols))
+
+
+def test_rows_read_from_a_frame_are_what_kernels_take():
+    again = ticks_of(framed(ticks_record(Ticks.of(time=[1, 2], symbol=["A", "B"], price=[1.0, 2.0]))), SymbolTable())
+    for column in again.columns.values():
+        assert (column.flags.c_contiguous, column.flags.aligned, column.flags.writeable) == (True, True, False)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_codes_are_those_of_the_table_that_reads_whatever_it_knows_already(data):
+    names = data.draw(st.lists(st.sampled_from("ABCDEFGH"), min_size=1, max_size=20))
+    many = SymbolTable([f"X{i}" for i in range(data.draw(st.sampled_from((0, 3, 300))))])
+    ticks = Ticks.of(time=range(len(names)), symbol=names, symbols=many, price=np.ones(len(names)))
+    table = SymbolTable(data.draw(st.permutations("HGX")))
+    again = ticks_of(framed(ticks_record(ticks)), table)
+    assert table.names(again.symbol.tolist()) == names
+    fresh = SymbolTable()
+    ticks_of(framed(ticks_record(Ticks.of(time=range(len(names)), symbol=names, price=np.ones(len(names))))), fresh)
+    assert list(fresh) == list(dict.fromkeys(names))
+
+
+@pytest.mark.parametrize("seq", [[5, 6, 7], [5, 5, 9], [7, 6, 5], [0, 2, 3]])
+def test_numbers_of_rows_come_back_whether_or_not_they_count_up(seq):
+    ticks = Ticks.of(time=[1, 2, 3], symbol=["A"] * 3, seq=seq, price=[1.0, 2.0, 3.0])
+    assert ticks_of(framed(ticks_record(ticks)), SymbolTable()).seq.tolist() == seq
+
+
+def test_the_head_of_rows_tells_what_there_is_without_reading_them():
+    head = ticks_head(ticks_record(Ticks.of(time=[5, 9], symbol=["A", ""], seq=[100, 101], price=[1.0, 2.0])).payload)
+    assert (head.rows, head.first, head.since, head.until, head.names) == (2, 100, 5, 9, ["", "A"])
+
+
+def test_alerts_come_back_as_they_were():
+    alerts = [
+        Alert(
+            symbol="SPY",
+            time=1,
+            message="<b>\n\x1b",
+            values={"x": float("nan"), "y": -0.0, "z": float("inf")},
+            order=Order(1, 0, 7),
+            id="a" * 20,
+        ),
+        Alert(symbol="IBM", time=-(2**62), event="cleared", severity="info", strategy="s", rule="r"),
+    ]
+    again = alerts_of(framed(alerts_record(alerts)))
+    assert repr(again) == repr(alerts)
+    assert alerts_of(framed(alerts_record([]))) == []
+
+
+def test_a_configuration_comes_back_as_it_was():
+    config = Configuration("csv:ticks.csv", [Chosen.by(VolumeBreakout(move=0.02))], {"run.late": "clamp"}, {"rxtape": "0.1.0"})
+    again = config_of(framed(config_record(config)))
+    assert again == config
+    (chosen,) = again.strategies
+    assert (chosen.name, chosen.of, chosen.parameters["move"]) == ("volume_breakout", "strategies.volume_breakout:VolumeBreakout", "0.02")
+
+
+def test_a_frame_of_another_kind_is_refused():
+    with pytest.raises(JournalError, match="frame 7 holds alerts, not ticks"):
+        ticks_of(framed(alerts_record([]), 7), SymbolTable())
+
+
+def test_fault_16_what_an_older_release_wrote_is_brought_up_to_date_version_by_version(monkeypatch):
+    renamed = Codec(3, {1: lambda old: bytes(old).replace(b"sym", b"symbol"), 2: lambda old: bytes(old) + b"!"})
+    assert [renamed.current(b"sym", version) for version in (1, 2, 3)] == [b"symbol!", b"sym!", b"sym"]
+    monkeypatch.setitem(CODECS, Content.ALERTS, Codec(2, {1: lambda old: alerts_record([Alert(symbol="up", time=1)]).payload}))
+    assert alerts_of(framed(alerts_record([])))[0].symbol == "up"
+
+
+def test_every_version_before_the_newest_has_an_upcaster():
+    for content in Content:
+        assert CODECS[content].version == VERSIONS[content]
+        assert set(CODECS[content].upcasters) == set(range(1, VERSIONS[content]))
