@@ -1,4 +1,4 @@
-"""State as bytes and back: dataclasses, dicts, tuples, text, numbers and plain arrays; no objects, no pickle.
+"""State as bytes and back: dataclasses, dicts, tuples, text, numbers and plain arrays. Reading them runs no code.
 
 magic 8 | version 4 | length of the head 4 | head (msgpack), filled up to 64 | arrays, each filled up to 64 | blake2b of it all 32
 

@@ -23,7 +23,7 @@ def test_fault_16_a_journal_of_an_older_release_says_what_it_said_and_goes_on(re
         assert journal.append(told(1)) == end + 1
 
 
-def expected_of(release: Path) -> object:
+def expected_of(release: Path) -> dict:
     return json.loads((release / "said.json").read_text())
 
 
@@ -46,4 +46,7 @@ def test_there_is_one_of_this_release_and_it_is_small():
 
 def test_what_this_release_writes_says_what_its_golden_journal_says(tmp_path):
     write(tmp_path / "now")
-    agrees(expected_of(GOLDEN[-1]), said(tmp_path / "now"))
+    expected, found = expected_of(GOLDEN[-1]), said(tmp_path / "now")
+    for each in (expected, found):
+        del each["snapshot"]["stages"]  # how an operator keeps its state may change, and then its old states are refused by version
+    agrees(expected, found)
