@@ -8,6 +8,7 @@ lateness = 2s     newest - 2s              newest
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -88,7 +89,7 @@ class Ingest:
     rows: int = 0
     late_rows: int = 0
     _newest: int = -(1 << 62)
-    _aside: list[tuple[int, BadRow]] = field(default_factory=list)
+    _aside: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
     _waiting: Columns = field(default_factory=dict)
     _names: tuple[str, ...] | None = None
     _names_codes: NDArray[np.int32] | None = None
@@ -133,14 +134,14 @@ class Ingest:
         refused = [each for each in raw.refused if each[0] <= count]
         if refused and self.on_bad is None:
             return refused[0]
-        self._aside = refused
+        self._aside = [(before, partial(self.on_bad, bad)) for before, bad in refused if self.on_bad is not None]
         return count, fault
 
     def _tell(self, end: int) -> None:
         """Tell of the rows set aside before a place, in their order."""
-        if self._aside and self.on_bad is not None:
-            for _, bad in sorted((each for each in self._aside if each[0] < end), key=lambda each: each[0]):
-                self.on_bad(bad)
+        if self._aside:
+            for _, tell in sorted((each for each in self._aside if each[0] < end), key=lambda each: each[0]):
+                tell()
             self._aside = [each for each in self._aside if each[0] >= end]
 
     def _codes(self, raw: RawRows) -> tuple[NDArray[np.int32] | None, int, Exception | None]:
@@ -205,7 +206,7 @@ class Ingest:
             fault = BadRow(*raw.place(start + row), name, value, time_reason(value) if name == "time" else reason)
             if self.on_bad is None:
                 break
-            self._aside.append((start + row, fault))
+            self._aside.append((start + row, partial(self.on_bad, fault)))
         return {name: values[keep] for name, values in columns.items()}, at[keep], fault if self.on_bad is None else None
 
     def _plain(self, columns: Columns, places: int) -> bool:
@@ -239,7 +240,9 @@ class Ingest:
         self.late_rows += int(late.sum())
         if self.late == "drop":
             for row in np.flatnonzero(late).tolist():
-                self.on_drop(self._described(columns, raw.place(int(at[row])), row, f"{(newest_before[row] - time[row]) / 1e9:.9g} s late"))
+                late_by = f"{(newest_before[row] - time[row]) / 1e9:.9g} s late"
+                dropped = self._described(columns, raw.place(int(at[row])), row, late_by)
+                self._aside.append((int(at[row]), partial(self.on_drop, dropped)))
             return {name: values[~late] for name, values in columns.items()}, None
         if self.late == "clamp":
             columns = {**columns, "time": np.where(late, allowed, time), "event_time": columns.get("event_time", time)}

@@ -104,6 +104,24 @@ def test_behind_a_late_row_that_ends_the_tape_nothing_is_told(kinds, place, bloc
     assert [bad.line for bad in told] == [line for line in range(end) if line not in good]
 
 
+@given(PARTS, st.sets(st.integers(1, 29), min_size=1), st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_rows_set_aside_and_rows_dropped_are_told_in_one_order(kinds, late, block):
+    told: list[int] = []
+    ingest = Ingest(SymbolTable(), "drop", on_bad=lambda bad: told.append(bad.line), on_drop=lambda row: told.append(row["line"]))
+
+    class WithLate(Planted):
+        def rows(self):
+            for raw in super().rows():
+                time = raw.columns["time"]
+                yield replace(raw, columns=raw.columns | {"time": np.where(np.isin(time, START + np.array(sorted(late))), START - 1, time)})
+
+    kinds[0] = "good"
+    rows = sum(len(batch) for raw in WithLate(kinds, block).rows() for batch in ingest.accept(raw))
+    assert told == [line for line, kind in enumerate(kinds) if kind != "good" or line in late]
+    assert rows + len(told) == len(kinds)
+
+
 def test_a_run_that_skips_gives_the_alerts_of_the_good_rows_and_a_quarantine_file(tmp_path):
     price = TICKS.price.copy()
     price[[3, 40]] = np.nan, np.inf
