@@ -1,20 +1,19 @@
-"""Property tests try 25 inputs each, or 100 with HYPOTHESIS_PROFILE=thorough, as CI does, unless they say how many.
+"""Property tests try a third of what they would, or all with HYPOTHESIS_PROFILE=thorough, as in CI; see `tries`.
 
 No test runs on Rx's default schedulers or on timers: what an alert depends on is the time of the tape alone."""
 
-import os
 import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from reactivex.scheduler import TimeoutScheduler
+from tries import tries
 
 ROOT = Path(__file__).parents[1]
 
-settings.register_profile("quick", max_examples=25)
-settings.register_profile("thorough", max_examples=100)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+settings.register_profile("as told", max_examples=tries(100))
+settings.load_profile("as told")
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import pytest
 from csv_files import START_NS, START_S, all_rows_of, dicts_of, lines, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 import pipeline.operators as op
 from feeds.csv_cells import Layout
@@ -100,7 +101,7 @@ def blocks(draw):
     return layout, block
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 @given(blocks())
 def test_the_fast_reader_agrees_with_the_slow_one(made):
     layout, block = made
@@ -169,7 +170,7 @@ def test_the_fast_reader_reads_what_is_plain(style):
     assert columns["price"].tolist() == [1.5] * 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(st.lists(st.sampled_from(["good", "bad", "blank", "short"]), min_size=1, max_size=40), st.sampled_from([1, 60, 10_000]))
 def test_all_rows_that_can_be_read_are_there_and_all_others_are_refused(tmp_path_factory, kinds, block_bytes):
     texts = {"good": "{},SPY,10,5", "bad": "{},SPY,ten,5", "blank": "", "short": "{},SPY"}

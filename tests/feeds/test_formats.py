@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from table_files import FORMATS, as_arrow, as_feather, as_json, as_parquet, as_stream, expected, row, same, table_of, tape_of
+from tries import tries
 
 from feeds.arrow_files import arrow, parquet
 from feeds.json_lines import json_lines
@@ -40,7 +41,7 @@ def rows(draw):
 
 @pytest.mark.parametrize("written", FORMATS.values(), ids=FORMATS)
 @given(rows=rows())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 def test_the_same_rows_are_the_same_tape_in_every_format(written, rows):
     rows = [row(0, funding=0.1, bid=1.0, ask=2.0, bid_size=1.0, ask_size=1.0), *rows]
     with TemporaryDirectory() as folder:
@@ -113,7 +114,7 @@ def test_fault_41_a_file_truncated_anywhere_is_an_error_after_the_rows_before(wr
 @pytest.mark.parametrize(("written", "read", "name"), (CHECKED | UNCHECKED).values(), ids=[*CHECKED, *UNCHECKED])
 @given(place=st.integers(0, 1 << 20), bit=st.integers(0, 7))
 @example(place=139, bit=3)  # of a stream: the side is a list
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 def test_fault_41_flipped_bits_give_input_errors_only(written, read, name, place, bit):
     with TemporaryDirectory() as folder:
         written(TRADES, Path(folder))

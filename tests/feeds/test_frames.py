@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import Above, ticks_of
 from table_files import START, tape_of
+from tries import tries
 
 from feeds.frames import from_frame
 from pipeline import Ticks, frame, run
@@ -103,7 +104,7 @@ def test_numbers_are_not_copied_and_the_frame_is_left_as_it_is():
 
 
 @given(st.integers(1, 80), st.integers(1, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 def test_a_frame_of_ticks_is_those_ticks_whichever_way_it_is_read(rows, seed):
     ticks = ticks_of(rows, seed)
     for made in (frame(ticks), ticks.to_pandas(), ticks.to_arrow().to_pandas()):

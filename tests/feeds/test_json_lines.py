@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from table_files import START, tape_of
+from tries import tries
 
 from feeds.json_lines import json_lines
 from feeds.reading import Reading
@@ -119,7 +120,7 @@ KEYS = st.sampled_from(["price", "bid", "size", "side", "note", "funding", "trad
 
 
 @given(st.lists(st.lists(st.tuples(KEYS, VALUES), max_size=5), max_size=6), st.integers(60, 400))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_the_quick_reader_and_the_one_of_single_lines_agree(objects, block):
     first = GOOD[:-1] + ',"bid":1.0,"side":"buy","funding":1,"trade_id":7}'
     lines = [f'{{"time":{START},"symbol":"A"{"".join(f",{json.dumps(key)}:{value}" for key, value in each)}}}' for each in objects]

@@ -10,6 +10,7 @@ from hurtful import hurtful_tape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import filled, numbers, opened
+from tries import tries
 
 from pipeline.alerts import Alert
 from pipeline.errors import RxtapeError
@@ -45,7 +46,7 @@ def mutated(data: bytes, mutations: list[tuple[str, int, int]]) -> bytes:
     return data
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=tries(300))
 @given(mutations=MUTATIONS, which=st.integers(0, len(LOG) - 1))
 def test_a_log_of_any_bytes_is_refused_or_a_prefix(mutations, which):
     files = WHOLE.copy()
@@ -73,7 +74,7 @@ def payloads() -> list[tuple[Content, bytes]]:
 
 
 @pytest.mark.parametrize("place", range(5))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=tries(150))
 @given(mutations=MUTATIONS)
 def test_a_payload_of_any_bytes_is_read_or_refused_by_its_frame(place, mutations):
     content, payload = payloads()[place]

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from journals import numbers, opened, said
+from tries import tries
 
 from pipeline.journal import Journal, Keep
 
@@ -235,7 +236,7 @@ class LogAgainstAList(RuleBasedStateMachine):
         assert self.life.acknowledged <= journal.synced <= journal.end
 
 
-LogAgainstAList.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+LogAgainstAList.TestCase.settings = settings(max_examples=tries(40), stateful_step_count=30, deadline=None)
 TestLogAgainstAList = LogAgainstAList.TestCase
 
 

@@ -19,6 +19,7 @@ from hypothesis.extra import numpy as nps
 from journals import FOLDER, filled, opened, said
 from operators_under_test import CASES, COMPOSITIONS
 from second_process import Everything, lines, run, tape
+from tries import tries
 
 from pipeline.checks import observe
 from pipeline.errors import JournalDamaged, JournalError, SnapshotMismatch
@@ -116,7 +117,7 @@ def test_damaged_bytes_raise_nothing_but_a_mismatch(place, bit, cut):
         from_bytes(bytes(broken), {})
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=tries(300))
 @given(places=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=5))
 def test_bytes_that_agree_with_their_digest_and_make_no_sense_raise_nothing_but_a_mismatch(places):
     kept = GraphSnapshot(5, ("A",), {"x": StageSnapshot("X()", 5, 2, {"total": np.zeros((128, 70)), "last": np.arange(3.0)})})

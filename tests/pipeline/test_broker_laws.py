@@ -9,6 +9,7 @@ from broker_model import Modelled, wanted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from tries import tries
 
 from pipeline.broker import FAULTS, Broker
 from pipeline.errors import SubscriberStuck, UsageError
@@ -158,11 +159,11 @@ class Pumped(RuleBasedStateMachine):
         assert [(fault.subscriber, fault.topic, type(fault.error)) for fault in self.faults] == self.expected_faults
 
 
-Pumped.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Pumped.TestCase.settings = settings(max_examples=tries(150), stateful_step_count=30, deadline=None)
 TestEveryStepIsAsInTheModel = Pumped.TestCase
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(
     policy=st.sampled_from(POLICIES),
     size=st.integers(1, 20),

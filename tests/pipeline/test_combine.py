@@ -7,6 +7,7 @@ import pytest
 from hurtful import cuts, edges, hurtful_tape, tapes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.checks import LAWS, Observed, observe, open_tape, tape_of, values_of
 from pipeline.combine import combine_latest
@@ -16,7 +17,7 @@ from pipeline.operators import age, column, ema, last, mid, moving_average, pric
 from pipeline.ticks import Kind, Ticks
 from pipeline.windows import bars, clock
 
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
 lengths = st.integers(1, 90)
 
@@ -201,7 +202,7 @@ def numbered(rows: int) -> Ticks:
 
 
 @given(plan=steps, rows=st.integers(1, 40), at=cuts(40))
-@settings(quick, max_examples=40)
+@settings(quick, max_examples=tries(40))
 def test_fault_55_in_a_random_diamond_every_evaluation_sees_one_row(plan, rows, at):
     evaluations = []
     observe(lambda tape: diamond(tape, plan, evaluations), numbered(rows), at)
@@ -210,7 +211,7 @@ def test_fault_55_in_a_random_diamond_every_evaluation_sees_one_row(plan, rows, 
 
 
 @given(plan=steps, rows=st.integers(1, 40), at=cuts(40))
-@settings(quick, max_examples=40)
+@settings(quick, max_examples=tries(40))
 def test_fault_55_in_a_random_diamond_every_row_is_evaluated_once(plan, rows, at):
     evaluations = []
     observe(lambda tape: diamond(tape, plan, evaluations), numbered(rows), at)

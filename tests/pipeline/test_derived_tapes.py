@@ -6,6 +6,7 @@ import reference as ref
 from hurtful import cuts, hurtful_tape, reference_rows, tapes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.checks import LAWS, Observed, observe, rows_of, tape_of
 from pipeline.errors import ParameterError, UnknownName
@@ -18,7 +19,7 @@ RELATIVE = 1e-12
 DAY, HOUR, SECOND = 86_400 * 10**9, 3_600 * 10**9, 10**9
 NS = 1e-9
 NEW_YORK = session("09:30-16:00", tz="America/New_York", days="Mon-Sun")
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
 lengths = st.integers(1, 120)
 

@@ -7,6 +7,7 @@ from csv_files import HEADER, START_NS, lines, written
 from hurtful import tapes
 from hypothesis import given, settings
 from runs import START, Cut, ticks_of
+from tries import tries
 
 from feeds.recorded import csv, demo
 from pipeline import Kind, Strategy, Ticks, alert_when, combine_latest, frame, run, where
@@ -48,7 +49,7 @@ def test_time_is_utc_to_the_nanosecond_the_symbol_a_category_and_a_signal_a_floa
 
 
 @given(ticks=tapes(absurd=0.0))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 def test_a_signal_has_the_values_it_has_anywhere_else(ticks):
     named = ticks.symbol > 0
     found = frame(ticks, move=price_change("1m"), middle=mid())
@@ -145,7 +146,7 @@ def test_where_leaves_rows_in_place_and_takes_them_out_of_the_count():
 
 
 @given(ticks=tapes(absurd=0.0))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 def test_chosen_rows_are_rows_of_the_whole_frame_so_that_windows_are_full(ticks):
     whole = frame(ticks, move=price_change("1m"))
     first, last_one = np.quantile(ticks.time, [0.25, 0.75]).astype(np.int64).tolist()

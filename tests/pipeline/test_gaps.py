@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lossy import Lossy, losses
 from operators_under_test import ALWAYS, CASES, COMPOSITIONS, price_with_size
 from test_operators import RELATIVE, floor
+from tries import tries
 
 from pipeline import operators
 from pipeline.checks import LAWS, observe, tape_of
@@ -52,8 +53,8 @@ from pipeline.symbols import SymbolTable
 from pipeline.ticks import Kind
 from pipeline.windows import bars, clock
 
-quick = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-thorough = settings(quick, max_examples=40)
+quick = settings(max_examples=tries(10), deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(quick, max_examples=tries(40))
 seeds = st.integers(0, 10**6)
 lengths = st.integers(1, 120)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.errors import BadRow, InputError, LateRow, TooManySymbols
 from pipeline.ingest import BATCH_ROWS, Ingest, RawRows
@@ -221,7 +222,7 @@ def test_batches_stay_in_the_cache_and_are_numbered_through():
     cuts=st.sets(st.integers(1, 11)),
     late=st.sampled_from(["fail", "clamp", "drop"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_fault_29_any_order_within_the_lateness_gives_the_sorted_tape(order, seconds, cuts, late):
     times = np.array(sorted(seconds))[list(order)]
     lateness = int(max(np.maximum.accumulate(times) - times))
@@ -240,7 +241,7 @@ def test_fault_29_any_order_within_the_lateness_gives_the_sorted_tape(order, sec
 
 
 @given(times=st.lists(st.integers(0, 20), min_size=1, max_size=15), lateness=st.integers(0, 6), cut=st.integers(0, 15))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_fault_30_rows_later_than_that_are_clamped_dropped_or_refused(times, lateness, cut):
     time, rows = np.array(times), len(times)
     newest = np.maximum.accumulate(np.concatenate([[time[0]], time[:-1]]))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_venue import START, Time, live_feed, quote, trade
+from tries import tries
 
 from feeds.files import file
 from feeds.live.arrivals import StateChange
@@ -71,7 +72,7 @@ def test_alerts_reach_subscribers_sinks_and_the_report():
     assert (report.ticks, report.exit_code) == (5, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("tttqdlrb"), st.sampled_from("AB"), st.integers(1, 30)), max_size=60), st.integers(0, 3))
 def test_parity_a_recording_replayed_gives_the_same_alerts(tmp_path_factory, steps, hurry):
     """Through losses, repeats, late trades, silences and bursts: ids, times and values are the same."""

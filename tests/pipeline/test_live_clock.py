@@ -6,12 +6,13 @@ from hurtful import cuts, hurtful_tape, reference_rows, tapes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_arrivals import live_clock as twin
+from tries import tries
 
 from pipeline.checks import LAWS, observe, rows_of
 from pipeline.errors import ParameterError
 from pipeline.operators import age, live_clock, mid, volume
 
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 LAWFUL = {
     "live clock": live_clock("1s", "20s", "2s"),
     "of quotes": lambda t: t.pipe(mid(), live_clock("1s", "20s", "2s")),

@@ -14,6 +14,7 @@ import pytest
 from exact_windows import ALL, OPERATORS, RELATIVE, Bounds, assert_exact, places_inside, price_walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.checks import observe
 from pipeline.operators import bollinger, ema, moving_average, rolling_std, volume, vwap, zscore
@@ -104,7 +105,7 @@ def test_fault_58_a_long_chain_leaves_one_after_the_other(name, chain):
     bounds=st.sampled_from(WINDOWS),
     name=st.sampled_from(sorted(OPERATORS)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_fault_58_any_finite_prints_are_forgotten(prints, bounds, name):
     price, absurd = price_walk(5, 170), np.zeros(170, bool)
     for place, value in prints:
@@ -141,7 +142,7 @@ def test_fault_58_the_mean_of_equal_prices_is_that_price_whichever_it_is(rows):
 
 
 @given(prices=st.lists(st.sampled_from([1.0, 2.0, 3.0, -0.0, 0.0]), min_size=1, max_size=80), bounds=st.sampled_from([2, 9, "4s", "11s"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_order_of_prices_that_tie_does_not_matter(prices, bounds):
     ticks = tape(np.array(prices))
     for name in ("median", "min", "max"):
@@ -235,7 +236,7 @@ def test_the_oracle_itself_is_fsum():
 
 @pytest.mark.parametrize("bounds", [3, "3s"])
 @given(places=st.lists(st.sampled_from([1.0, 1.7e308, -1.7e308, 60_000.01]), min_size=12, max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_a_sum_that_was_beyond_the_largest_float_is_exact_once_its_window_is_below_it(bounds, places):
     price = np.array(places)
     ticks = tape(price, size=np.abs(price), symbols=1, step_ns=SECOND)

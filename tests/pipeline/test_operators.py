@@ -8,12 +8,13 @@ from hurtful import cuts, hurtful_tape, reference_rows, tapes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from operators_under_test import CASES, COMPOSITIONS, Case
+from tries import tries
 
 from pipeline.checks import LAWS, observe, symbol_law
 
 EVERYTHING = [*CASES, *COMPOSITIONS]
 RELATIVE = 1e-9
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import START, Above, ticks_of
+from tries import tries
 
 from pipeline import Ticks, run
 from pipeline.errors import BadRow, LateRow, UnknownName
@@ -50,7 +51,7 @@ class Planted:
 
 
 @given(PARTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_what_is_skipped_is_told_once_with_its_line_and_the_rest_is_the_tape(kinds):
     told: list[BadRow] = []
     ingest = Ingest(SymbolTable(), on_bad=told.append)
@@ -63,7 +64,7 @@ def test_what_is_skipped_is_told_once_with_its_line_and_the_rest_is_the_tape(kin
 
 
 @given(PARTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_the_first_bad_row_ends_the_tape_whoever_refused_it(kinds):
     ingest, seen, fault = Ingest(SymbolTable()), [], None
     try:
@@ -78,7 +79,7 @@ def test_the_first_bad_row_ends_the_tape_whoever_refused_it(kinds):
 
 
 @given(PARTS, st.integers(0, 29), st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_behind_a_late_row_that_ends_the_tape_nothing_is_told(kinds, place, block):
     place %= len(kinds)
     kinds[place] = "good"
@@ -105,7 +106,7 @@ def test_behind_a_late_row_that_ends_the_tape_nothing_is_told(kinds, place, bloc
 
 
 @given(PARTS, st.sets(st.integers(1, 29), min_size=1), st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_rows_set_aside_and_rows_dropped_are_told_in_one_order(kinds, late, block):
     told: list[int] = []
     ingest = Ingest(SymbolTable(), "drop", on_bad=lambda bad: told.append(bad.line), on_drop=lambda row: told.append(row["line"]))

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules_under_test import Level, level_tape, told
 from second_process import BATCH_ROWS, Everything, lines, run, save, tape
+from tries import tries
 
 from pipeline.checks import alerts_of, observe
 from pipeline.combine import combine_latest
@@ -23,7 +24,7 @@ from pipeline.ticks import Kind, Ticks
 
 ROOT = Path(__file__).parents[2]
 SEED = 11
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
 
 

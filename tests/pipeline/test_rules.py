@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules_under_test import Level, expected_events, level_tape, told
 from second_process import Everything, tape
+from tries import tries
 
 from pipeline.alerts import AlertIds
 from pipeline.checks import LAWS, alerts_of, observe, tape_of
@@ -17,7 +18,7 @@ from pipeline.ticks import Kind, Ticks
 from pipeline.windows import bars, clock
 
 NS = 1e-9
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
 lengths = st.integers(1, 120)
 waits = st.sampled_from(["0s", "10ms", "30ms", "100ms", "2s", "15s", "1m"])
@@ -33,7 +34,7 @@ def level_ticks(of: str, seed: int, rows: int, symbols: int = 3) -> Ticks:
 
 @sources
 @given(seed=seeds, rows=lengths, symbols=st.integers(1, 4), hold=waits, cooldown=waits, clear=st.booleans(), at=cuts(120))
-@settings(quick, max_examples=40)
+@settings(quick, max_examples=tries(40))
 def test_a_rule_agrees_with_its_definition(of, seed, rows, symbols, hold, cooldown, clear, at):
     ticks = level_ticks(of, seed, rows, symbols)
     rule = Level(of=of, hold=hold, cooldown=cooldown, clear=clear)
@@ -44,7 +45,7 @@ def test_a_rule_agrees_with_its_definition(of, seed, rows, symbols, hold, cooldo
 
 @sources
 @given(seed=seeds, rows=lengths, cooldown=waits, at=cuts(120))
-@settings(quick, max_examples=16)
+@settings(quick, max_examples=tries(16))
 def test_a_rule_for_every_row_agrees_with_its_definition(of, seed, rows, cooldown, at):
     ticks, rule = level_ticks(of, seed, rows), Level(of=of, cooldown=cooldown, every=True)
     ids = AlertIds(repr(rule), "rule")

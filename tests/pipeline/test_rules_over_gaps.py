@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules_under_test import Level, level_tape
 from test_gaps import rows_made
+from tries import tries
 
 from pipeline.checks import LAWS, observe, tape_of
 from pipeline.combine import combine_latest
@@ -20,8 +21,8 @@ from pipeline.rules import alert_when
 from pipeline.ticks import Kind
 from pipeline.windows import bars
 
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-thorough = settings(quick, max_examples=60)
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(quick, max_examples=tries(60))
 seeds = st.integers(0, 10**6)
 lengths = st.integers(1, 120)
 waits = st.sampled_from(["0s", "10ms", "30ms", "100ms", "2s", "15s", "1m"])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.checks import observe
 from pipeline.errors import ParameterError
@@ -116,7 +117,7 @@ def test_days_are_ranges_and_lists(days, expected):
     hours=st.sampled_from([STOCKS, FUTURES, ALWAYS, BERLIN]),
     times=st.lists(st.integers(ns("2024-02-25T00:00"), ns("2024-04-05T00:00")), min_size=1, max_size=40),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_a_batch_of_times_is_each_time_by_itself(hours, times):
     ordered = np.array(sorted(times))
     assert hours.opens_at(ordered).tolist() == [-1 if hours.open_of(t) is None else hours.open_of(t) for t in ordered.tolist()]

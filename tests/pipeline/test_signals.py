@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.checks import open_tape, values_of
 from pipeline.combine import combine_latest
@@ -14,7 +15,7 @@ from pipeline.errors import BuildError
 from pipeline.operators import column, ema, last, mid, moving_average, volume
 from pipeline.windows import bars
 
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 
 COMPARISONS = [operator.gt, operator.ge, operator.lt, operator.le, operator.and_, operator.or_]
 some = st.lists(st.sampled_from([math.nan, -1.0, 0.0, 1.0, 2.0]), min_size=6, max_size=6)

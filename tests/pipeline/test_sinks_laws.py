@@ -12,6 +12,7 @@ import pytest
 from alert_files import READERS, expected
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.alerts import Alert
 from pipeline.plugins import open_sink, plugins
@@ -115,7 +116,7 @@ def put_through(sink: Sink, steps: list[int | str], trouble: Trouble) -> list[Al
 @given(steps=STEPS, plan=PLANS)
 @example(steps=[5, "flush", 7, "flush", 1], plan=[True, False] * 20)
 @example(steps=[3, "flush", 4], plan=[False, True])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(60))
 def test_whatever_fails_between_a_file_holds_every_alert_once_and_in_order(scheme, steps, plan):
     with TemporaryDirectory() as folder:
         path, trouble = Path(folder, f"alerts.{scheme}"), Trouble(plan)
@@ -185,7 +186,7 @@ ANY_ALERT = st.builds(
 
 @pytest.mark.parametrize("scheme", READERS)
 @given(found=st.lists(ANY_ALERT, min_size=1, max_size=6))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(60))
 def test_any_text_and_number_comes_back_from_the_file(scheme, found):
     found = [alert.completed(id=f"id{place}") for place, alert in enumerate(found)]
     with TemporaryDirectory() as folder:

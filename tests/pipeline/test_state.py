@@ -8,6 +8,7 @@ from hurtful import hurtful_tape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from operators_under_test import CASES, COMPOSITIONS
+from tries import tries
 
 from pipeline.checks import observe, push
 from pipeline.errors import ParameterError, SnapshotMismatch
@@ -104,7 +105,7 @@ class Model:
 
 
 @given(steps=st.lists(st.tuples(st.sampled_from(["add", "add", "shed", "grow", "restart"]), st.integers(0, 150)), max_size=25))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_slots_of_a_time_window_hold_their_rows_through_growth_and_restarts(steps):
     model = Model()
     for step, count in steps:
@@ -122,7 +123,7 @@ def test_slots_of_a_time_window_do_not_grow_with_what_has_left():
 
 
 @given(rows=st.integers(1, 9), growth=st.lists(st.integers(1, 40), max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 def test_slots_of_a_count_window_keep_each_symbols_rows(rows, growth):
     slots, symbols = Slots(Window(rows=rows), 1, value=("f8", 0), sums=("f8", 3)), 1
     for more in growth:

@@ -10,6 +10,7 @@ from reference_alerts import Told as TwinTold
 from reference_on_bars import moving_average_cross, opening_range_breakout, zscore_move
 from reference_on_quotes import pairs_divergence, spread_widening, stale_quote
 from reference_on_trades import new_high_low, trade_rate_burst, vwap_deviation
+from tries import tries
 
 from pipeline.checks import LAWS, isolation_law, observe, symbol_law
 from pipeline.ingest import BATCH_ROWS
@@ -29,7 +30,7 @@ from strategies.vwap_deviation import VwapDeviation
 from strategies.zscore_move import ZscoreMove
 
 FIRST_ROWS = 60_000
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
 lengths = st.integers(1, 160)
 
@@ -106,7 +107,7 @@ def test_strategy_obeys(strategy, law, ticks, at):
 @pytest.mark.parametrize("strategy", SHIPPED, ids=repr)
 @example(seed=1630, rows=89, symbols=3, at=[]).via("a trade after a stale quote's window has shed rows")
 @given(seed=seeds, rows=lengths, symbols=st.integers(1, 3), at=cuts(160))
-@settings(quick, max_examples=30)
+@settings(quick, max_examples=tries(30))
 def test_strategy_agrees_with_its_definition(strategy, seed, rows, symbols, at):
     ticks = hurtful_tape(seed, rows, symbols)
     assert by_symbol(told(strategy, ticks, at)) == by_symbol(expected(strategy, ticks))

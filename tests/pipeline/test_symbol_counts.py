@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline import Strategy, alert_when, combine_latest, run
 from pipeline.errors import TooManySymbols
@@ -78,7 +79,7 @@ def test_fault_56_10_thousand_symbols():
 
 
 @given(seed=st.integers(0, 10**6), few=st.integers(1, 20), many=st.sampled_from([62, 63, 64, 65, 127, 128, 500]), cut=st.integers(1, 399))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 def test_fault_56_symbols_that_come_in_the_middle_change_nothing_for_the_others(seed, few, many, cut):
     """Few symbols alone, or with many that appear later and make every state grow: the same alerts, to the last bit."""
     ticks = market(400, few, seed)

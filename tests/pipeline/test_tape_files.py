@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from feeds.files import file
 from pipeline.checks import tape_of
@@ -31,7 +32,7 @@ def ticks(count):
     return tape_of(price=[float(number) for number in range(1, count + 1)], seconds=list(range(count)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8), st.integers(1, 60), st.booleans())
 def test_every_row_comes_back_once_however_it_was_cut(tmp_path_factory, cuts, rows_a_file, flushed):
     folder = tmp_path_factory.mktemp("tape") / "day"

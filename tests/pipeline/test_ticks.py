@@ -10,6 +10,7 @@ import pytest
 from hurtful import hurtful_tape, tapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from pipeline.errors import InputError
 from pipeline.symbols import SymbolTable
@@ -86,7 +87,7 @@ def test_only_stretches_can_be_cut(rows):
 
 
 @given(ticks=tapes(), cut=st.integers(0, 160))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 def test_concat_undoes_a_cut(ticks, cut):
     joined = Ticks.concat([ticks[:cut], ticks[cut:]])
     assert same(joined, ticks)
@@ -178,7 +179,7 @@ def test_a_frame_without_time_or_symbol_is_refused(absent):
 
 
 @given(ticks=tapes())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 def test_pandas_gives_back_what_it_got(ticks):
     again = Ticks.from_pandas(ticks.to_pandas(), SymbolTable(ticks.symbols))
     assert same(again, ticks)
@@ -195,7 +196,7 @@ def test_a_frame_has_text_and_utc_timestamps():
 
 
 @given(ticks=tapes())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 def test_arrow_reads_ticks_as_they_are(ticks):
     table = pa.table(ticks)
     assert table.column_names == list(ticks.columns)

@@ -7,6 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spoken_venue import spoken, streams
+from tries import tries
 
 from feeds.live.actions import Action, HangUp, Lose, Open, Send, Settled, Stop, Tell
 from feeds.live.connection import Connection
@@ -218,7 +219,7 @@ def test_only_market_data_makes_the_backoff_short_again(history):
         assert fresh or world.machine.backoff.tries >= tries
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(st.integers(1, 30))
 def test_acknowledgements_pongs_and_repeated_trades_do_not_make_the_backoff_short(times):
     world = World()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_venue import START, Queue, quote, trade
+from tries import tries
 
 from feeds.live.arrivals import StateChange
 from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Stream, Unknown
@@ -24,7 +25,7 @@ def test_what_has_arrived_is_one_batch_and_wakes_the_owner_once():
     assert queue.rows() == []
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(200))
 @given(st.lists(st.integers(1, 40), max_size=60), st.data())
 def test_every_trade_comes_once_and_every_hole_is_told(ids, data):
     """Whatever repeats, leaves out, or swaps neighbours: the set of ids that came, once each; a GAP before each jump."""

@@ -1,0 +1,12 @@
+"""How many inputs a property test tries: a third of what it names, or all with HYPOTHESIS_PROFILE=thorough, as in CI."""
+
+import os
+
+__all__ = ["tries"]
+
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+
+
+def tries(named: int) -> int:
+    """The number of inputs."""
+    return named if THOROUGH else max(named // 3, 2)
