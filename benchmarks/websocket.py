@@ -1,4 +1,4 @@
-"""A local venue's trades through a socket: rxtape against a bare receive loop, and against cryptofeed where it is installed.
+"""A local venue's trades through a socket: rxtape against a bare receive loop.
 
     python -m benchmarks --only websocket --rounds 5
     python -m benchmarks.websocket bare PORT MESSAGES      what runs in the process of its own that every contender has
@@ -32,7 +32,6 @@ FLOOD = 300_000
 STEADY, RATE = 50_000, 10_000
 WARM = 5_000
 EVERY = 100
-CRYPTOFEED = os.environ.get("CRYPTOFEED_PYTHON", "")
 
 
 class Trade(msgspec.Struct):
@@ -145,9 +144,7 @@ def measured(contender: str, messages: int, rate: int) -> dict[str, Any]:
             sent = str(Path(folder, "sent"))
             np.zeros(messages, np.int64).tofile(sent)
         with venue(messages, rate, sent) as port:
-            python = CRYPTOFEED if contender == "cryptofeed" else sys.executable
-            module = "benchmarks.cryptofeed_client" if contender == "cryptofeed" else "benchmarks.websocket"
-            words = [python, "-m", module, contender, str(port), str(messages), sent]
+            words = [sys.executable, "-m", "benchmarks.websocket", contender, str(port), str(messages), sent]
             done = subprocess.run(pinned(0, words), capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -155,11 +152,10 @@ def measured(contender: str, messages: int, rate: int) -> dict[str, Any]:
 
 def websocket(rounds: int) -> dict[str, Any]:
     """Messages a second of every contender, and the delay at a steady rate; medians of as many rounds, in turn."""
-    contenders = ["bare", "rxtape", *(["cryptofeed"] if CRYPTOFEED else [])]
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
-    delay: dict[str, list[dict[str, float]]] = {"bare": [], "rxtape": []}
+    rates: dict[str, list[float]] = {name: [] for name in CLIENTS}
+    delay: dict[str, list[dict[str, float]]] = {name: [] for name in CLIENTS}
     for turn in range(rounds):
-        for name in contenders:
+        for name in CLIENTS:
             rates[name].append(measured(name, FLOOD, 0)["rate"])
         for name, found in delay.items():
             found.append(measured(name, STEADY, RATE)["us"])
