@@ -1,16 +1,17 @@
 """Around a run: a signal to stop takes effect between two batches, and the garbage collector leaves the graph alone."""
 
+import asyncio
 import gc
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
 from pipeline.leaving import leave_at_once
 
-__all__ = ["NOBODY_LISTENS", "Batches", "frozen_heap", "stop_between_batches"]
+__all__ = ["NOBODY_LISTENS", "Batches", "frozen_heap", "on_first_signal", "stop_between_batches"]
 
 T = TypeVar("T")
 
@@ -72,6 +73,31 @@ def stop_between_batches(batches: Batches) -> Iterator[None]:
         yield
     finally:
         for number, handler in ours.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def on_first_signal(stop: Callable[[int], None]) -> Iterator[None]:
+    """Call `stop` on the running event loop at the first signal (Ctrl-C, SIGTERM, SIGHUP); from then on that signal is what it was.
+
+    A signal that the program ignores stays ignored: under nohup the end of a terminal ends nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: handler for number in DEFAULTS if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        loop.call_soon_threadsafe(stop, number)
+
+    for number in before:
+        signal.signal(number, told)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 

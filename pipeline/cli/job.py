@@ -50,12 +50,7 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     with problems.noted():
         config.checked()
     feed, refused = (None, None) if config.faulty("feed") else feed_or_refusal(values, problems)
-    found = chosen(names, settings, config.strategies, problems)
-    if not names and not config.strategies and not config.faulty("strategy"):
-        with problems.noted():
-            raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (see rxtape strategies list)")
-    for choice, strategy in found:
-        try_to_build(choice, strategy, feed, problems)
+    strategies = strategies_of(config, names, settings, feed, problems)
     sinks = values["output.sinks"].value or tuple(outputs)
     refuse_outputs(sinks, values, problems)
     told: dict[str, Any] = {}
@@ -67,8 +62,18 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     if feed is None:
         raise refused or AssertionError
     plot = values["output.plot"].value
-    strategies = [strategy for _, strategy in found]
     return Job(feed, strategies, sinks, told, None if plot is None else Path(plot), values["output.plot_symbol"].value)
+
+
+def strategies_of(config: Config, names: Sequence[str], settings: Sequence[str], feed: Any, problems: Problems) -> list[Strategy]:
+    """The strategies, each of which can be built on the feed; what is wrong is noted."""
+    found = chosen(names, settings, config.strategies, problems)
+    if not names and not config.strategies and not config.faulty("strategy"):
+        with problems.noted():
+            raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (see rxtape strategies list)")
+    for choice, strategy in found:
+        try_to_build(choice, strategy, feed, problems)
+    return [strategy for _, strategy in found]
 
 
 def feed_or_refusal(values: Mapping[str, Value], problems: Problems) -> tuple[Feed | None, InputError | None]:

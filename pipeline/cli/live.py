@@ -1,32 +1,27 @@
 """`rxtape live`: venues through strategies, as it happens."""
 
 import asyncio
-import signal
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Coroutine
 from typing import Any
 
 import click
 
-from pipeline.cli.choice import chosen
 from pipeline.cli.completion import complete_strategy
-from pipeline.cli.job import place_of, refuse_outputs, try_to_build
+from pipeline.cli.job import place_of, refuse_outputs, strategies_of
 from pipeline.cli.live_screen import showing
 from pipeline.cli.options import setting_options, settle
 from pipeline.cli.replay import CHOSEN
 from pipeline.cli.screen import Screen
 from pipeline.config import Config, Problems
 from pipeline.errors import UsageError
+from pipeline.interruption import on_first_signal
 from pipeline.live import Live
 from pipeline.plugins import load
 from pipeline.report import Report
 from pipeline.settings import BY_KEY
-from pipeline.strategy import Strategy
 
 __all__ = ["go_live", "live", "live_feed"]
 
-STOPPING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None)
 OF_RUN = ("record", "quarantine")
 
 
@@ -69,17 +64,6 @@ def live(
     ctx.exit(report.exit_code)
 
 
-def strategies_of(config: Config, names: tuple[str, ...], settings: tuple[str, ...], feed: Any, problems: Problems) -> list[Strategy]:
-    """The strategies, each of which can be built on the feed; what is wrong is noted."""
-    found = chosen(names, settings, config.strategies, problems)
-    if not names and not config.strategies and not config.faulty("strategy"):
-        with problems.noted():
-            raise UsageError("no strategy chosen; write --strategy volume_breakout, or --strategy mine.py (see rxtape strategies list)")
-    for choice, strategy in found:
-        try_to_build(choice, strategy, feed, problems)
-    return [strategy for _, strategy in found]
-
-
 def live_feed(config: Config, example: str, **more: Any) -> Any:
     """The feed of the sources that are named; `example` is what to write where none is."""
     values = config.values
@@ -98,31 +82,13 @@ async def go_live(
 ) -> Report:
     """Run until a signal, the end of the feed, that of `end`, or for some seconds; a second signal does not wait."""
     stop = asyncio.Event()
-    with stopping(asyncio.get_running_loop(), stop), showing(live, screen, plain):
+    with on_first_signal(lambda number: stop.set()), showing(live, screen, plain):
         await live.start()
         waiting = [asyncio.create_task(each) for each in (stop.wait(), live.wait(), end) if each is not None]
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting:
             each.cancel()
-        return await live.stop()
-
-
-@contextmanager
-def stopping(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
-    """The first signal sets `stop`; from then on signals are what they were."""
-    before = {number: signal.getsignal(number) for number in STOPPING}
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        restore()
-        loop.call_soon_threadsafe(stop.set)
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in STOPPING:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        restore()
+        report = await live.stop()
+        for each in done:
+            each.result()
+        return report

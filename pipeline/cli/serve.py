@@ -2,10 +2,7 @@
 
 import asyncio
 import shlex
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +17,7 @@ from pipeline.cli.tidy import tidy
 from pipeline.config import Value
 from pipeline.durations import SECOND, nanoseconds
 from pipeline.errors import BadRow, InputError
-from pipeline.interruption import DEFAULTS
+from pipeline.interruption import on_first_signal
 from pipeline.plugins import load
 
 __all__ = ["serve"]
@@ -119,7 +116,7 @@ def serving(values: Mapping[str, Value], own: Mapping[str, Any], left_out: LeftO
 async def served(venue: Any, asked: Asked, say: Callable[[object], None]) -> int:
     """Serve until the end of the tape or a signal; its number, or 0."""
     stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    with handled(lambda number: None if stop.done() else stop.set_result(number)):
+    with on_first_signal(lambda number: None if stop.done() else stop.set_result(number)):
         async with venue:
             if venue.first is None:
                 raise InputError(f"{venue.feed.name} has no ticks to serve")
@@ -137,29 +134,6 @@ async def served(venue: Any, asked: Asked, say: Callable[[object], None]) -> int
 
 def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
-
-
-@contextmanager
-def handled(stop: Callable[[int], None]) -> Iterator[None]:
-    """A signal (Ctrl-C, SIGTERM, SIGHUP) ends the server in order; a second one at once. One that the program ignores stays ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in DEFAULTS}
-
-    def told(number: int, frame: object) -> None:
-        signal.signal(number, before[number])
-        loop.call_soon_threadsafe(stop, number)
-
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, told)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def introduction(venue: Any, asked: Asked) -> Iterator[str]:
