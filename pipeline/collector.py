@@ -22,12 +22,13 @@ class Collector:
     """Listens to alert streams and gives the alerts of a batch in order.
 
     Each stream has a list of its own, so that alerts of one row stand in the order of the strategies, whatever stages
-    they share.
+    they share. The strategies `by_hand` make their alerts themselves: no snapshot holds what Rx operators remember.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.parts: list[list[Alert]] = []
+        self.by_hand: set[str] = set()
         self._streams: list[Observable[Any]] = []
 
     def listen(self, strategy: str, stream: Observable[Any]) -> None:
@@ -44,6 +45,7 @@ class Collector:
             receive = part.extend
         else:
             receive = HandMade(graph, strategy, part)
+            self.by_hand.add(strategy)
         with graph.owned_by(strategy):
             stream.subscribe(receive, lambda error: graph.quarantine(strategy, error))
         if isinstance(graph.observed, Tape):

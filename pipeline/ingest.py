@@ -96,6 +96,10 @@ class Ingest:
     _supply: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     _supply_from: int = 0
 
+    def resume(self, rows: int, newest: int) -> None:
+        """Go on with a tape that has so many rows, the last of them at a time."""
+        self.rows, self._newest = rows, newest
+
     def accept(self, raw: RawRows) -> Iterator[Ticks]:
         """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
         rows, typed = len(raw), True

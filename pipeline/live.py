@@ -14,10 +14,11 @@ from reactivex.disposable import Disposable
 from pipeline.alerts import Alert, Alerts
 from pipeline.broker import Broker, topic_of
 from pipeline.corrections import Corrected, Corrections
-from pipeline.errors import SinkError, UsageError
+from pipeline.errors import JournalError, SinkError, UsageError
 from pipeline.feed import LiveFeed, reading_further
 from pipeline.graph import Fault
 from pipeline.ingest import RawRows
+from pipeline.journaling import Journaling
 from pipeline.outlet import Outlet
 from pipeline.report import Report
 from pipeline.row_checks import YEAR_2000
@@ -40,7 +41,8 @@ class Live:
 
     `record` is a folder for the tape, as it is judged: replaying it gives the same alerts, ids included. Rows later than
     others of the tape are kept at the newest time, with their own in `event_time`; rows that are no ticks are counted, and
-    written to the file `quarantine` if there is one. The newest 10,000 alerts are kept for the report.
+    written to the file `quarantine` if there is one. With a `journal`, a folder, rows and alerts are on the disk before an alert
+    leaves, and the next run goes on where this one ends, after a crash too. The newest 10,000 alerts are kept for the report.
 
     Everything happens on the event loop that `start` is awaited on, a notebook's too: a strategy that takes long holds it up.
 
@@ -63,6 +65,7 @@ class Live:
         quarantine: str | Path | None = None,
         max_symbols: int = MAX_SYMBOLS,
         broker: Broker | None = None,
+        journal: Journaling | str | Path | None = None,
         on_fault: Callable[[Fault], None] | None = None,
         on_hang: Callable[[Hang], None] | None = None,
     ) -> None:
@@ -70,7 +73,7 @@ class Live:
             raise UsageError(f"{type(feed).__name__} is no live feed; one that ends goes into run(feed, ...)")
         self.run = Run(
             feed, *strategies, late="clamp", on_bad="skip", max_symbols=max_symbols, quarantine=quarantine, keep_alerts=False,
-            broker=broker, on_fault=on_fault, on_hang=on_hang,
+            broker=broker, journal=journal, on_fault=on_fault, on_hang=on_hang,
         )  # fmt: skip
         self.run.feed = reading_further(self.run.feed, self.run.graph.claimed)
         self.run.report.again = None
@@ -155,6 +158,8 @@ class Live:
         try:
             with run.working(self.sinks):
                 try:
+                    if run.journal is not None and run.journal.next_row and hasattr(run.feed, "missed"):
+                        run.feed.missed(run.graph.symbols)
                     self._working.set()
                     await run.feed.listen(self._accept)
                     if flushing.done():
@@ -191,11 +196,14 @@ class Live:
         LOG.error("a subscriber to the alerts raised %s: %s; it hears no more", type(error).__name__, error)
 
     async def _flush_now_and_then(self) -> None:
-        while self._writer is not None:
+        while self._writer is not None or self.run.journal is not None:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
-                self._writer.flush()
-            except SinkError:
+                if self._writer is not None:
+                    self._writer.flush()
+                if self.run.journal is not None:
+                    self.run.journal.sync_if_due()
+            except (SinkError, JournalError):
                 self.feed.close()
                 raise
 

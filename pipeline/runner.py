@@ -10,6 +10,7 @@ from pipeline.errors import UsageError
 from pipeline.feed import Feed, LiveFeed
 from pipeline.ingest import Late
 from pipeline.interruption import NOBODY_LISTENS
+from pipeline.journaling import Journaling
 from pipeline.report import Report
 from pipeline.running import OnBad, Run, Sinks
 from pipeline.strategy import Strategy
@@ -34,6 +35,7 @@ def run(
     quarantine: str | Path | None = None,
     keep_alerts: bool = True,
     broker: Broker | None = None,
+    journal: Journaling | str | Path | None = None,
     raise_faults: bool = False,
 ) -> Report:
     """Put a feed, ticks or a DataFrame through strategies, their alerts into sinks (objects, or URLs: "jsonl:alerts.jsonl").
@@ -44,7 +46,8 @@ def run(
     ("clamp"), or are set aside ("drop"): all in the file `quarantine`, the first 1,000 in `report.set_aside`. A bad row ends
     the run ("fail"), or is set aside too ("skip"). `check_first` reads the whole feed before anything is judged.
     `keep_alerts=False` leaves the alerts to the sinks. Alerts and faults are published on `broker`, if there is one, which is
-    closed by whoever made it.
+    closed by whoever made it. With a `journal`, a folder, what comes and what is found is written down before it counts; the
+    same run started again goes on where that ends, after a crash too.
     A strategy or sink that raises is cut off and reported, or, with `raise_faults`, its error raised at the end.
 
     Raises UsageError for what cannot work; bad input does not raise, it ends the run with `report.incomplete`.
@@ -63,7 +66,7 @@ def run(
         raise UsageError(f"{feed.name} is live and does not end; write Live(feed, ...), then await start() and stop()")
     made = Run(
         feed, *strategies, late=late, lateness=lateness, on_bad=on_bad, check_first=check_first, max_symbols=max_symbols,
-        quarantine=quarantine, keep_alerts=keep_alerts, broker=broker,
+        quarantine=quarantine, keep_alerts=keep_alerts, broker=broker, journal=journal,
     )  # fmt: skip
     report = made.go(sinks)
     if report.stopped_by not in (0, SIGINT, NOBODY_LISTENS):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from signal import SIGINT
@@ -10,29 +10,26 @@ from time import perf_counter, perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from reactivex import Observable
 
 from pipeline.alerts import Alert, Alerts
 from pipeline.aside import Aside
 from pipeline.broker import Broker, topic_of
+from pipeline.building import build
 from pipeline.collector import Collector
-from pipeline.combine import Combination
 from pipeline.delivery import Delivery
 from pipeline.durations import Duration, nanoseconds
-from pipeline.errors import BadRow, BuildError, EngineFault, InputError, ReaderLeft, RxtapeError, SinkError, UnknownName, UsageError
+from pipeline.errors import BadRow, InputError, JournalError, ReaderLeft, SinkError, UnknownName, UsageError
 from pipeline.feed import Feed, LiveFeed, facts_of, further_of, reading_further
-from pipeline.flow import Signal, Tape
-from pipeline.functions import nearest_argument, place_of
+from pipeline.flow import Tape
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
 from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_between_batches
+from pipeline.journaling import Journaling, RunJournal
 from pipeline.notes import notes_on
-from pipeline.plugins import load, plugins
 from pipeline.report import Report
 from pipeline.sinks import Sink
-from pipeline.sinks.files import Destinations, destination_of
 from pipeline.sinks.worker import SinkWorker
-from pipeline.sources import feed_of
+from pipeline.sources import feed_of, occupied_by, rows_of
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS, SymbolTable
 from pipeline.ticks import Ticks
@@ -68,6 +65,7 @@ class Run:
         quarantine: str | Path | None = None,
         keep_alerts: bool = True,
         broker: Broker | None = None,
+        journal: Journaling | str | Path | None = None,
         on_fault: Callable[[Fault], None] | None = None,
         on_hang: Callable[[Hang], None] | None = None,
         watchdog: Callable[..., Watchdog] = Watchdog,
@@ -90,37 +88,17 @@ class Run:
         self.tape = Tape(self.graph, "tape", frozenset(columns))
         self.collector = Collector(self.graph)
         for strategy in strategies:
-            self._build(strategy)
+            build(strategy, self.tape, self.collector)
         self._watchdog = watchdog(self.graph, lambda: self._batches.busy, self._hung)
         self._aside = Aside(self.report, quarantine)
         self._delivery = Delivery((), self._sink_faulted, broker=self.broker)
+        self._strategies, self._journaling = strategies, Journaling(journal) if isinstance(journal, str | Path) else journal
+        self.journal: RunJournal | None = None
         self._kept: list[Alert] = []
         self.picture: Path | None = None
         self.on_batch: Callable[[Ticks], None] = ignore
         self.on_alerts: Callable[[list[Alert]], None] = ignore
-
-    def _build(self, strategy: object) -> None:
-        if not isinstance(strategy, Strategy):
-            raise BuildError(f"{strategy!r:.80} is no strategy{hint_on(strategy)}")
-        name = strategy.name
-        if name in self.graph.identities:
-            raise BuildError(f"two strategies are named {name!r}; give one another name: {type(strategy).__name__}(name=...)")
-        self.graph.identities[name] = repr(strategy)
-        try:
-            with self.graph.owned_by(name):
-                found = strategy.alerts(self.tape)
-            for stream in found if isinstance(found, list | tuple) else [found]:
-                if isinstance(stream, Combination | Signal | Tape):
-                    kind = type(stream).__name__
-                    raise BuildError(f"alerts(ticks) returned a {kind}, no alerts; follow combine_latest(...) with .pipe(alert_when(...))")
-                if not isinstance(stream, Observable):
-                    raise BuildError(f"alerts(ticks) returned {stream!r:.80}; expected what alert_when gives, or an observable of alerts")
-                self.collector.listen(name, stream)
-        except EngineFault:
-            raise
-        except (Exception, SystemExit) as error:
-            cause = "" if isinstance(error, RxtapeError) else f"{type(error).__name__}: "
-            raise BuildError(f"strategy {name}: {cause}{error}{nearest_argument(error)}{place_of(error)}") from error
+        self.on_oddity: Callable[[object], None] = LOG.warning
 
     def go(self, sinks: Sinks = (), worker: Callable[..., SinkWorker] = SinkWorker) -> Report:
         """Run to the end of the feed, deliver everything, and close the sinks; once."""
@@ -137,51 +115,79 @@ class Run:
 
         Bad input, a signal and a quarantine file that cannot be written end it early, and are in the report instead of raised.
         """
-        report, began, whole = self.report, perf_counter(), False
-        self._delivery = Delivery(sinks, self._sink_faulted, worker, self._occupied(), self.broker)
-        try:
-            with self._watchdog, frozen_heap():
-                yield
-            whole = True
-        except (InputError, SinkError) as error:
-            report.incomplete = error
-            report.bad_rows += isinstance(error, BadRow)
-        except KeyboardInterrupt:
-            self.collector.drop()
-            self._batches.stopped_by = self._batches.stopped_by or SIGINT
-        finally:
-            report.undelivered = self._delivery.close(whole)
-            if self._own_broker:
-                self.broker.close()
-            self._aside.close(whole)
+        report, began, whole, journal = self.report, perf_counter(), False, None
+        with ExitStack() as held:
+            if self._journaling is not None:
+                journal = self.journal = held.enter_context(self._journal_opened(self._journaling))
+            occupied = occupied_by(self.feed, {"the quarantine file": self._aside.destination, "the picture": self.picture})
+            self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker)
+            try:
+                with self._watchdog, frozen_heap():
+                    if journal is not None:
+                        self._take_up(journal)
+                    yield
+                whole = True
+            except (InputError, SinkError, JournalError) as error:
+                report.incomplete = error
+                report.bad_rows += isinstance(error, BadRow)
+            except KeyboardInterrupt:
+                self.collector.drop()
+                self._batches.stopped_by = self._batches.stopped_by or SIGINT
+            finally:
+                if journal is not None:
+                    self._leave_off(journal)
+                report.undelivered = self._delivery.close(whole)
+                if self._own_broker:
+                    self.broker.close()
+                self._aside.close(whole)
         report.stopped_by = int(self._batches.stopped_by)
-        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
+        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed) + ([] if journal is None else journal.facts())
         report.notes = notes_on(self.graph, report)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
-    def _occupied(self) -> Destinations:
-        """Files that no sink may write to: the feed's, that of the rows set aside, and the picture's."""
-        found = Destinations()
-        for path in getattr(self.feed, "paths", [self.feed.path] if hasattr(self.feed, "path") else []):
-            if not found.knows(destination_of(path)):
-                found.occupy(destination_of(path), "the feed")
-        found.occupy(self._aside.destination, "the quarantine file")
-        if self.picture is not None:
-            found.occupy(destination_of(self.picture), "the picture")
-        return found
+    def _journal_opened(self, how: Journaling) -> RunJournal:
+        live = not isinstance(self.feed, Feed)
+        by_hand = bool(self.collector.by_hand)
+        return RunJournal(how, self.graph, self._strategies, self.feed.name, live=live, kept_by_hand=by_hand, say=self.on_oddity)
+
+    def _take_up(self, journal: RunJournal) -> None:
+        """Be where the journal ends."""
+        with np.errstate(all="ignore"):
+            owed = journal.resume(self._judged_again)
+        if owed:
+            self._leave(owed)
+        if journal.live and journal.last is not None:
+            self.ingest.resume(self.graph.next_row, int(journal.last.time[0]))
+
+    def _judged_again(self, batch: Ticks) -> list[Alert]:
+        """The alerts of rows that are in the journal."""
+        self._batches.check()
+        absent = {name: np.full(len(batch), np.nan) for name in self.tape.columns - batch.columns.keys()}
+        self.graph.enter(len(batch))
+        self.tape.emit(Ticks(batch.columns | absent, batch.symbols) if absent else batch)
+        self.graph.leave()
+        return self.collector.take()
+
+    def _leave_off(self, journal: RunJournal) -> None:
+        """Put what there is on the disk; what stands in the way is in the report."""
+        try:
+            journal.sync()
+            journal.finish(settled=not self._batches.busy)
+        except JournalError as error:
+            self.report.incomplete = self.report.incomplete or error
 
     def _check_all(self) -> None:
         """Read the whole feed as the run will, and judge nothing."""
         ours = self.ingest
         skip = None if ours.on_bad is None else lambda bad: None
         gate = Ingest(SymbolTable(limit=self.graph.symbols.limit), ours.late, ours.lateness_ns, on_bad=skip)
-        for raw in self._raw_rows():
+        for raw in rows_of(self.feed, self._batches):
             for _ in gate.accept(raw):
                 pass
 
     def _judge_all(self) -> None:
         try:
-            for raw in self._raw_rows():
+            for raw in rows_of(self.feed, self._batches):
                 self.accept(raw)
         except InputError:
             self._judge_waiting()
@@ -191,7 +197,7 @@ class Run:
     def accept(self, raw: RawRows) -> None:
         """Judge rows of the feed, and deliver the alerts."""
         try:
-            for batch in self.ingest.accept(raw):
+            for batch in self._new(self.ingest.accept(raw)):
                 self._judge(batch)
         finally:
             self._aside.put()
@@ -199,15 +205,22 @@ class Run:
     def finish(self) -> None:
         """Judge what still waits for its turn, and tell everyone that the tape has ended."""
         self._judge_waiting()
+        if self.journal is not None:
+            self.journal.check_all_there(self.ingest.rows)
         self.tape.complete()
         self._deliver()
 
     def _judge_waiting(self) -> None:
-        for batch in self.ingest.finish():
+        for batch in self._new(self.ingest.finish()):
             self._judge(batch)
 
+    def _new(self, batches: Iterator[Ticks]) -> Iterator[Ticks]:
+        return batches if self.journal is None else self.journal.unseen(batches)
+
     def _judge(self, batch: Ticks) -> None:
-        graph, batches, rows = self.graph, self._batches, len(batch)
+        graph, batches, journal, rows = self.graph, self._batches, self.journal, len(batch)
+        if journal is not None:
+            journal.write(batch)
         batches.busy = True
         began = perf_counter_ns()
         self.on_batch(batch)
@@ -223,30 +236,24 @@ class Run:
         if self.broker.is_heard:
             self._say("progress", self.report)
         batches.busy = False
+        if journal is not None:
+            journal.between()
         batches.check()
 
     def _deliver(self) -> None:
         alerts = self.collector.take()
-        if alerts:
-            self.report.count(alerts)
-            if self._keep:
-                self._kept += alerts
-            self._delivery.deliver(alerts)
-            self.on_alerts(alerts)
+        if alerts and self.journal is not None:
+            self.journal.put(alerts, self._leave)
+        elif alerts:
+            self._leave(alerts)
 
-    def _raw_rows(self) -> Iterator[RawRows]:
-        """The rows of the feed; whatever it raises is bad input, and names it."""
-        promised = self.feed.columns - {"seq", "kind"}
-        try:
-            for raw in self._batches.awaited(self.feed.rows()):
-                if not promised <= raw.columns.keys():
-                    absent = min(promised - raw.columns.keys())
-                    raise InputError(f"the feed {self.feed.name} gave rows without the column {absent!r}, which it has promised")
-                yield raw
-        except RxtapeError:
-            raise
-        except Exception as error:
-            raise InputError(f"the feed {self.feed.name} failed: {type(error).__name__}: {error}") from error
+    def _leave(self, alerts: list[Alert]) -> None:
+        """Let everyone have alerts."""
+        self.report.count(alerts)
+        if self._keep:
+            self._kept += alerts
+        self._delivery.deliver(alerts)
+        self.on_alerts(alerts)
 
     def _dropped(self, row: dict[str, Any]) -> None:
         self.report.dropped_rows += 1
@@ -284,15 +291,3 @@ class Run:
 
 def ignore(item: object) -> None:
     pass
-
-
-def hint_on(found: object) -> str:
-    """What to write in place of something that is no strategy."""
-    if isinstance(found, type):
-        return f"; make one: {found.__name__}()"
-    if isinstance(found, list | tuple):
-        return "; give them one by one: run(feed, First(), Second())"
-    if isinstance(found, str) and found in {plugin.name for plugin in plugins("strategy")}:
-        kind = load("strategy", found)
-        return f"; make one: from {kind.__module__} import {kind.__name__}, then {kind.__name__}()"
-    return "; a strategy is an object of a class of yours, as in run(feed, MyRule())"

@@ -39,7 +39,7 @@ class Setting:
     @property
     def option(self) -> str:
         """The option of the command line."""
-        return "--output" if self.key == "output.sinks" else "--" + self.name.replace("_", "-")
+        return SPELT.get(self.key) or "--" + self.name.replace("_", "-")
 
     def read(self, value: Any, called: str = "") -> Any:
         """A value of the file, checked; text (of the environment or the command line) is read as the kind asks.
@@ -150,6 +150,16 @@ def speed(value: Any) -> str:
     return str(value)
 
 
+def size(value: Any) -> int:
+    """A number of bytes, or text such as "20GB"."""
+    if isinstance(value, bool | float):
+        raise TypeError
+    if (written := re.fullmatch(r"(\d+)\s*([kMGT]?)B?", str(value).strip())) is None:
+        raise ValueError
+    number, unit = written.groups()
+    return integer(number) * 1000 ** " kMGT".index(unit or " ")
+
+
 def character(value: Any) -> str:
     found = {"\\t": "\t", "tab": "\t"}.get(text(value), str(value))
     if len(found) != 1:
@@ -158,16 +168,17 @@ def character(value: Any) -> str:
 
 
 SIDES = {"buy": 1, "1": 1, "sell": -1, "-1": -1, "unknown": 0, "0": 0}
+SPELT = {"output.sinks": "--output", "journal.folder": "--journal"}
 KINDS: dict[str, Callable[[Any], Any]] = {
     "text": text, "texts": texts, "table": table, "flag": flag, "integer": integer, "number": positive, "length": length,
     "zone": zone, "time": moment, "speed": speed, "character": character,
-    "sides": sides,
+    "sides": sides, "size": size,
 }  # fmt: skip
 EXPECTED = {
     "text": "text", "texts": "a list of texts", "table": 'a table such as { time = "Date+Time", price = "px" }', "flag": "true or false",
     "integer": "a whole number", "number": "a number", "length": 'a length of time such as "2s"',
     "zone": "a time zone", "time": "a time such as 2013-10-07T13:30:00Z", "character": 'one character, such as ; (a tab is "tab")',
-    "sides": "buy, sell or unknown for each word, such as B=buy,S=sell",
+    "size": "a number of bytes such as 20GB", "sides": "buy, sell or unknown for each word, such as B=buy,S=sell",
     "speed": 'max, or how many times as fast as it was, such as "1x" or "60x"',
 }  # fmt: skip
 
@@ -207,6 +218,17 @@ SETTINGS = (
     Setting("live.stale_after", "length", "30s", "How long no market data may come before a connection is doubted.", metavar="LENGTH"),
     Setting("live.capacity", "integer", 65_536, "How many trades may wait.", metavar="NUMBER"),
     Setting("live.patience", "length", "5s", "How long connections wait for room before trades are left out.", metavar="LENGTH"),
+    Setting(
+        "journal.folder",
+        "text",
+        None,
+        "Write down what comes and what is found, in this folder; a run started again goes on there.",
+        metavar="FOLDER",
+    ),
+    Setting("journal.snapshot_rows", "integer", 5_000_000, "After how many rows the journal gets a snapshot.", metavar="NUMBER"),
+    Setting("journal.snapshot_every", "length", "1m", "After how long the journal gets a snapshot.", metavar="LENGTH"),
+    Setting("journal.keep_size", "size", None, "How many bytes of the log are kept.  [default: all]", metavar="SIZE"),
+    Setting("journal.keep_for", "length", None, "How long the log is kept.  [default: for ever]", metavar="LENGTH"),
     Setting("output.sinks", "texts", (), "Where alerts go: jsonl:alerts.jsonl, sqlite:alerts.db, console:, ...", metavar="URL"),
     Setting("output.plot", "text", None, "Draw the alerts into this picture.", metavar="FILE"),
     Setting("output.plot_symbol", "text", None, "The symbol to draw.  [default: that with most alerts]", metavar="NAME"),

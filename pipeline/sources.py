@@ -1,13 +1,18 @@
-"""What can be run on: a feed, ticks in memory, or a frame."""
+"""What can be run on: a feed, ticks in memory, or a frame; its rows, and the files that it reads."""
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import InputError, RxtapeError, UsageError
 from pipeline.feed import Feed, LiveFeed, recorded
+from pipeline.ingest import RawRows
+from pipeline.interruption import Batches
 from pipeline.plugins import load
+from pipeline.sinks.files import Destinations, destination_of
 from pipeline.ticks import Ticks
 
-__all__ = ["feed_of"]
+__all__ = ["feed_of", "occupied_by", "rows_of"]
 
 
 def feed_of(source: object) -> Any:
@@ -20,3 +25,30 @@ def feed_of(source: object) -> Any:
         return made
     hint = "; feeds.recorded.csv(path) makes one of a file, feeds.frames.from_frame(frame) of a frame"
     raise UsageError(f"{type(source).__name__} is no feed{hint}")
+
+
+def rows_of(feed: Feed, batches: Batches) -> Iterator[RawRows]:
+    """The rows of a feed; whatever it raises is bad input, and names it."""
+    promised = feed.columns - {"seq", "kind"}
+    try:
+        for raw in batches.awaited(feed.rows()):
+            if not promised <= raw.columns.keys():
+                absent = min(promised - raw.columns.keys())
+                raise InputError(f"the feed {feed.name} gave rows without the column {absent!r}, which it has promised")
+            yield raw
+    except RxtapeError:
+        raise
+    except Exception as error:
+        raise InputError(f"the feed {feed.name} failed: {type(error).__name__}: {error}") from error
+
+
+def occupied_by(feed: Any, others: Mapping[str, str | Path | None]) -> Destinations:
+    """Files that no sink may write to: the feed's, and others by what they are."""
+    found = Destinations()
+    for path in getattr(feed, "paths", [feed.path] if hasattr(feed, "path") else []):
+        if not found.knows(destination_of(path)):
+            found.occupy(destination_of(path), "the feed")
+    for name, path in others.items():
+        if path is not None:
+            found.occupy(path if isinstance(path, str) else destination_of(path), name)
+    return found

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
@@ -112,6 +112,10 @@ class LiveTicks:
     def changes(self) -> Observable[HealthChange]:
         """How every connection and symbol is, whenever that changes."""
         return self.health.changes
+
+    def missed(self, symbols: Iterable[str]) -> None:
+        """Symbols that an earlier run has heard: where one is heard again, its first row is a GAP."""
+        self.ingress.away |= {self._places[name] for name in symbols if name in self._places}
 
     def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
         """Who is told of trades that are taken back."""

@@ -54,7 +54,7 @@ class Ingress:
         self._waiting = Waiting(names, quotes, by_event, conflate_from=capacity // 16)
         self._room = asyncio.Event()
         self._room.set()
-        self._losing: set[int] = set()
+        self._losing, self.away = set[int](), set[int]()
         self._impatient = self.closing = False
         self._asleep = True
         self._time = self._time_at = 0
@@ -108,7 +108,8 @@ class Ingress:
         if isinstance(item, Trade):
             self._trade(line, received, item, time, received if event is None else event)
         elif not item.old or line.heard:
-            line.heard = True
+            if not line.heard:
+                self._first(line, received)
             self.counts.quotes += 1
             self._moved(time, received)
             self.counts.conflated += self._waiting.quote(time, line.place, item, received)
@@ -124,7 +125,8 @@ class Ingress:
             if trade.old:
                 counts.old += 1
                 return
-            line.heard, missed = True, NEW
+            self._first(line, received)
+            missed = NEW
         if waiting.trades >= self.capacity:
             counts.dropped += not trade.odd
             counts.missed += max(missed, 0)
@@ -142,6 +144,13 @@ class Ingress:
         if time >= self._time:
             self._time, self._time_at = time, received
         waiting.trade(time, line.place, trade, received, event)
+
+    def _first(self, line: Line, received: int) -> None:
+        """The first that is heard of a symbol; what came since an earlier run is missed."""
+        line.heard = True
+        if line.place in self.away:
+            self.away.discard(line.place)
+            self._gap(line.place, "nobody listened between two runs", received)
 
     def _note(self, lines: Lines, connection: str, received: int, item: Said) -> None:
         counts = self.counts

@@ -11,8 +11,11 @@ from pipeline.cli.aside import check_aside
 from pipeline.cli.choice import Choice, chosen
 from pipeline.cli.options import feed_arguments
 from pipeline.config import Config, Problems, Value
+from pipeline.durations import nanoseconds
 from pipeline.errors import InputError, ParameterError, UnknownName, UsageError
 from pipeline.feed import Feed
+from pipeline.journal.retention import Keep
+from pipeline.journaling import Journaling
 from pipeline.plot import check_picture
 from pipeline.plugins import load, names_feed, plugins
 from pipeline.runner import Run
@@ -21,7 +24,7 @@ from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
 
-__all__ = ["Job", "feed_of", "job_of"]
+__all__ = ["Job", "feed_of", "job_of", "journaling_of"]
 
 RUN = ("late", "lateness", "on_bad", "check_first", "max_symbols", "quarantine")
 
@@ -56,6 +59,7 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     told: dict[str, Any] = {}
     with problems.noted(place_of(values["run.quarantine"])):
         told = run_options(values)
+    told["journal"] = journaling_of(values)
     if refused is not None and problems.errors:
         problems.errors.append(UsageError(str(refused)))
     problems.told()
@@ -122,6 +126,16 @@ def feed_of(values: Mapping[str, Value], example: str) -> Feed:
             raise UsageError(f"{path} is named twice, and each of its ticks would count twice; name it once")
         known.occupy(destination_of(path), str(path))
     return feed
+
+
+def journaling_of(values: Mapping[str, Value]) -> Journaling | None:
+    """How the run keeps a journal, if it does."""
+    folder, rows, every, size, length = (
+        values[f"journal.{name}"].value for name in ("folder", "snapshot_rows", "snapshot_every", "keep_size", "keep_for")
+    )
+    if folder is None:
+        return None
+    return Journaling(folder, rows, every, Keep(size, None if length is None else nanoseconds(length)))
 
 
 def place_of(value: Value) -> str:

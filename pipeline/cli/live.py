@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli.completion import complete_strategy
-from pipeline.cli.job import place_of, refuse_outputs, strategies_of
+from pipeline.cli.job import journaling_of, place_of, refuse_outputs, strategies_of
 from pipeline.cli.live_screen import showing
 from pipeline.cli.options import setting_options, settle
 from pipeline.cli.replay import CHOSEN
@@ -29,7 +29,7 @@ OF_RUN = ("record", "quarantine")
 @click.argument("sources", nargs=-1)
 @click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of a strategy.")
-@setting_options("live", "output")
+@setting_options("live", "output", "journal.folder")
 @click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
 @click.pass_context
 def live(
@@ -42,6 +42,7 @@ def live(
     rxtape live binance:BTCUSDT coinbase:BTC-USD -s mine.py -o jsonl:alerts.jsonl -o console:
     rxtape live kraken:BTC/USD -s spread_widening --record monday
     rxtape live binance:SPY --url ws://127.0.0.1:8765 -s volume_breakout
+    rxtape live binance:BTCUSDT -s mine.py -o jsonl:alerts.jsonl --journal btc
 
     The status of each connection stands on standard error, alerts go to standard output, or where -o says.
     """
@@ -58,7 +59,8 @@ def live(
     problems.told()
     screen = Screen(json)
     told = {name: config.values[f"live.{name}"].value for name in OF_RUN}
-    run = Live(feed, *found, sinks=outputs, on_fault=screen.say, on_hang=screen.say, **told)
+    run = Live(feed, *found, sinks=outputs, journal=journaling_of(config.values), on_fault=screen.say, on_hang=screen.say, **told)
+    run.run.on_oddity = screen.say
     report = asyncio.run(go_live(run, screen, plain=any(url != "console:" and url.endswith(":-") for url in outputs)))
     screen.summarize(report, told["quarantine"])
     ctx.exit(report.exit_code)

@@ -26,7 +26,7 @@ CHOSEN = "NAME, file.py, file.py:Class or module:Class; NAME=... gives it anothe
 @click.argument("files", nargs=-1)
 @click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of a strategy.")
-@setting_options("feed", "run", "output")
+@setting_options("feed", "run", "output", "journal.folder")
 @click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
 @click.pass_context
 def replay(
@@ -39,10 +39,12 @@ def replay(
     rxtape replay "2013-10-*.csv" -s fast=mine.py -s slow=mine.py --set fast.above=11
     rxtape replay ticks.csv -s mine.py -o jsonl:alerts.jsonl -o console:
     rxtape replay ticks.csv -s mine.py --late clamp --on-bad skip --quarantine odd.jsonl
+    rxtape replay ticks.csv -s mine.py -o jsonl:alerts.jsonl --journal monday
     rxtape replay --config rxtape.toml --json
 
     Alerts go to standard output, or where -o says; everything else goes to standard error. With --json and -o, alerts go
-    where -o says, and the summary is JSON all the same, the last line of standard error.
+    where -o says, and the summary is JSON all the same, the last line of standard error. With --journal, the same command
+    goes on where an earlier one was stopped, by a crash too, and an alert leaves once its rows are on the disk.
     """
     job = job_of(settle(options, files), strategies, settings, ("jsonl:-" if json else "console:",))
     ctx.exit(run_on_screen(job, Screen(json)).exit_code)
@@ -54,7 +56,7 @@ def run_on_screen(job: Job, screen: Screen) -> Report:
         replaced = aside is not None and holds_rows(aside)
         told = {**job.options, "quarantine": aside}
         run = Run(job.feed, *job.strategies, keep_alerts=False, on_fault=screen.say, on_hang=screen.say, **told)
-        run.picture = job.plot
+        run.picture, run.on_oddity = job.plot, screen.say
         if not any(Path(cache_folder()).rglob("*.nbi")):
             screen.say("compiling kernels, once; this takes some seconds")
         with screen.progress(run, job.outputs):

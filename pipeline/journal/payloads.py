@@ -8,10 +8,13 @@ alerts   a list of them (msgpack)
 config   one of `Configuration` (msgpack)
 """
 
+import hashlib
+import inspect
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -253,19 +256,34 @@ def alerts_of(frame: Frame) -> list[Alert]:
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """A strategy of a run: its name, its class as module:Class, its parameters as text, and its repr."""
+    """A strategy of a run: its name, its class as module:Class, its parameters as text, its repr, and a digest of its code."""
 
     name: str
     of: str
     parameters: dict[str, str]
     identity: str
+    code: str = ""
 
     @classmethod
     def by(cls, strategy: "Strategy") -> "Chosen":
         """What there is to say of a strategy."""
         kind = type(strategy)
         parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
-        return cls(strategy.name, f"{kind.__module__}:{kind.__qualname__}", parameters, repr(strategy))
+        return cls(strategy.name, f"{kind.__module__}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for strategies that judge alike."""
+        return f"{self.identity} of code {self.code}"
+
+
+def digest_of(kind: type) -> str:
+    """Of the file, which may hold operators too; of a class that is in none, its functions."""
+    try:
+        code = Path(inspect.getfile(kind)).read_bytes()
+    except (OSError, TypeError):
+        code = b"".join(each.__code__.co_code for each in vars(kind).values() if inspect.isfunction(each))
+    return hashlib.blake2b(code, digest_size=4).hexdigest()
 
 
 class Configuration(msgspec.Struct, frozen=True):

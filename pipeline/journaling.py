@@ -1,0 +1,244 @@
+"""The journal of a run: what came, before it is judged; what was found, before it leaves; and where a restart goes on.
+
+batch --> on the log --> judged --> its alerts on the log --> synced --> sinks, subscribers
+            snapshot + the rows of the log after it, judged again = where the run was
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from platform import python_version
+from time import monotonic_ns
+from types import TracebackType
+from typing import Self
+
+from pipeline.alerts import Alert
+from pipeline.durations import Duration, nanoseconds
+from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMismatch
+from pipeline.graph import Graph
+from pipeline.journal import Content, Frame, Journal, Keep, Limits
+from pipeline.journal.opening import Warn
+from pipeline.journal.payloads import Chosen, Configuration, alerts_of, alerts_record, config_of, config_record, ticks_of, ticks_record
+from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
+from pipeline.strategy import Strategy
+from pipeline.ticks import Ticks
+
+__all__ = ["Journaling", "RunJournal"]
+
+LOG = logging.getLogger("rxtape")
+LOOKED_BACK = 64
+"""Frames among which the last one with rows is: after a batch come its alerts, and a configuration."""
+IN_REPLAY = Limits(group_bytes=4 << 20, group_ns=50_000_000)
+LIVE = Limits(group_bytes=4 << 20, group_ns=100_000_000)
+"""Of live rows only those that caused no alert wait: an alert is synced at once, and its rows with it."""
+
+
+@dataclass(frozen=True)
+class Journaling:
+    """How a run keeps a journal: its folder, after how many rows or how long a snapshot is taken, and how much of the log is kept.
+
+    >>> Journaling("monday", snapshot_every="30s").folder
+    'monday'
+    """
+
+    folder: str | Path
+    snapshot_rows: int = 5_000_000
+    snapshot_every: Duration = "1m"
+    keep: Keep = field(default_factory=Keep)
+
+
+class RunJournal:
+    """The journal of one run, open; one thread uses it. `say` hears of what is odd and goes on.
+
+    `feed` is the name of a feed that begins anew with each run, as a file does: the rows that the journal has are left out of it.
+    A `live` one goes on by itself. Raises what `Journal.open` and `Snapshots.newest` raise.
+    """
+
+    def __init__(
+        self, how: Journaling, graph: Graph, strategies: Sequence[Strategy], feed: str, *, live: bool, kept_by_hand: bool = False,
+        say: Warn = LOG.warning, clock_ns: Callable[[], int] = monotonic_ns,
+    ) -> None:  # fmt: skip
+        self.how, self.graph, self.feed, self.live, self._say, self._clock_ns = how, graph, feed, live, say, clock_ns
+        self._chosen, self._kept_by_hand = [Chosen.by(each) for each in strategies], kept_by_hand
+        self.snapshots = Snapshots(how.folder, on_warning=say)
+        trusted = self.snapshots.oldest() if Path(how.folder).is_dir() else 0
+        self.journal = Journal.open(how.folder, trusted=trusted, limits=LIVE if live else IN_REPLAY, clock_ns=clock_ns, on_warning=say)
+        self.prints = prints_of(self._chosen)
+        self.next_row = 0
+        self.last: Ticks | None = None
+        self.resumed = False
+        self._told: set[str] = set()
+        self._since_rows, self._since = 0, clock_ns()
+
+    # Taking up again.
+
+    def resume(self, judge: Callable[[Ticks], list[Alert]]) -> list[Alert]:
+        """Bring the graph to where the log ends; the alerts that its last rows give and that it does not hold yet, now appended."""
+        journal, graph = self.journal, self.graph
+        kept = self.snapshots.newest(journal)
+        before: Mapping[str, str] = {} if kept is None else kept.fingerprints
+        owed, before = self._judge_again(kept if kept is not None and self._fits(before) else None, before, judge)
+        owed = [alert for alert in owed if before.get(alert.strategy) == self.prints[alert.strategy]]
+        self.last = self._last_row() if journal.end else None
+        self.next_row = graph.next_row
+        if before != self.prints or not journal.end:
+            journal.append(config_record(self._configuration()), urgent=True)
+        if owed:
+            journal.append(alerts_record(owed), urgent=True)
+        self.resumed = True
+        return owed
+
+    def _fits(self, before: Mapping[str, str]) -> bool:
+        """Whether a snapshot's state is that of these strategies; what is not is told, and rebuilt from the log."""
+        if changes := changed(before, self.prints):
+            begins = f", which begins with frame {self.journal.first:,}" if self.journal.first > 1 else ""
+            self._say(f"the journal {self.how.folder} is judged again from its start{begins}: {'; '.join(changes)}")
+        return not changes and not self._kept_by_hand
+
+    def _judge_again(
+        self, kept: KeptSnapshot | None, before: Mapping[str, str], judge: Callable[[Ticks], list[Alert]]
+    ) -> tuple[list[Alert], Mapping[str, str]]:
+        """Judge the rows after a snapshot, or all; the alerts of the last rows if the log does not hold them, and what the last run was."""
+        if kept is not None:
+            try:
+                self.graph.restore(kept.state)
+            except SnapshotMismatch as error:
+                advice = f"remove the snapshots of {self.how.folder}, and the log is judged again from its start"
+                raise JournalError(f"{error}; {advice}") from error
+        owed: list[Alert] = []
+        for frame in self.journal.read(self.journal.first if kept is None else kept.seq + 1):
+            if frame.content is Content.TICKS:
+                self._compare(owed, [], frame, before)
+                ticks = ticks_of(frame, self.graph.symbols)
+                owed, self._told = judge(ticks), set()
+                self._since_rows += len(ticks)
+            elif frame.content is Content.ALERTS:
+                recorded = alerts_of(frame)
+                if owed or not self._told:
+                    self._compare(owed, recorded, frame, before)
+                owed = []
+                self._told |= {alert.id for alert in recorded}
+            elif frame.content is Content.CONFIG:
+                before = prints_of(config_of(frame).strategies)
+        return owed, before
+
+    def _compare(self, found: list[Alert], recorded: list[Alert], frame: Frame, before: Mapping[str, str]) -> None:
+        """Rows judged again by the same strategies give the alerts that were recorded, to the last bit; else it is said."""
+        if before == self.prints and alerts_record(found) != alerts_record(recorded):
+            ids = {alert.id for alert in found} ^ {alert.id for alert in recorded}
+            which = f"{len(ids)} alerts, {min(ids)} among them," if ids else "values of alerts"
+            self._say(f"frame {frame.seq:,} of {self.how.folder}: {which} are not what its rows give now; what is recorded stands")
+
+    def _last_row(self) -> Ticks | None:
+        """The last row of the tape so far."""
+        last = None
+        for frame in self.journal.read(max(self.journal.first, self.journal.end - LOOKED_BACK)):
+            last = frame if frame.content is Content.TICKS else last
+        return None if last is None else ticks_of(last, self.graph.symbols)[-1:]
+
+    def _configuration(self) -> Configuration:
+        from importlib.metadata import version
+
+        versions = {name: version(name) for name in ("rxtape", "numpy", "numba")} | {"python": python_version()}
+        return Configuration(self.feed, self._chosen, {}, versions)
+
+    # While the run goes on.
+
+    def unseen(self, batches: Iterator[Ticks]) -> Iterator[Ticks]:
+        """The rows that the log does not have; InputError where the last one that it has is another than the feed's."""
+        for batch in batches:
+            known = self.next_row - int(batch.seq[0])
+            if 0 < known <= len(batch) and self.last is not None:
+                self._refuse_changed(batch[known - 1 : known])
+            if known < len(batch):
+                yield batch[known:] if known > 0 else batch
+
+    def _refuse_changed(self, row: Ticks) -> None:
+        last = self.last
+        assert last is not None
+        for name in ("time", "symbol", *sorted(row.columns.keys() & last.columns.keys() - {"seq", "time", "symbol"})):
+            mine, theirs = row.columns[name], last.columns[name]
+            if mine.tobytes() != theirs.tobytes():
+                shown = [ticks.symbols.name(int(ticks.symbol[0])) if name == "symbol" else ticks.columns[name][0] for ticks in (row, last)]
+                raise InputError(
+                    f"row {self.next_row - 1:,} of {self.feed} has {name} {shown[0]}, and the journal {self.how.folder} has {shown[1]}: "
+                    "the file, or how it is read, has changed; give it a journal of its own"
+                )
+
+    def check_all_there(self, rows: int) -> None:
+        """At the end of a feed that begins anew: InputError where it has fewer rows than the log."""
+        if not self.live and rows < self.next_row:
+            raise InputError(
+                f"{self.feed} has {rows:,} rows, and the journal {self.how.folder} has {self.next_row:,} of it: "
+                "the file, or how it is read, has changed; give it a journal of its own"
+            )
+
+    def write(self, batch: Ticks) -> None:
+        """Append rows, before they are judged. Raises JournalError where they cannot be written: then they must not be judged."""
+        self.journal.append(ticks_record(batch))
+        self._since_rows += len(batch)
+        if self._told:
+            self._told = set()
+
+    def put(self, alerts: list[Alert], leave: Callable[[list[Alert]], None]) -> None:
+        """Append alerts; `leave` is called with them once they are on the disk, at once in a live run."""
+        if self._told:  # the tape had ended before, and says again what it says at its end
+            alerts = [alert for alert in alerts if alert.id not in self._told]
+        if alerts:
+            seq = self.journal.append(alerts_record(alerts), urgent=self.live)
+            self.journal.when_durable(seq, lambda: leave(alerts))
+
+    def between(self) -> None:
+        """Between two batches: a snapshot, if it is time for one."""
+        due_ns = nanoseconds(self.how.snapshot_every)
+        if self._since_rows >= self.how.snapshot_rows or (self._since_rows and self._clock_ns() - self._since >= due_ns):
+            self._snapshot()
+
+    def _snapshot(self) -> None:
+        self._since_rows, self._since = 0, self._clock_ns()
+        if self._kept_by_hand:
+            return
+        try:
+            self.snapshots.save(self.journal, self.graph.snapshot(), self.prints)
+            self.journal.retain(self.how.keep, self.snapshots.oldest())
+        except JournalBroken:
+            raise
+        except JournalError as error:  # the log is well, and a restart reads more of it
+            self._say(f"no snapshot was taken: {error}")
+
+    # The end.
+
+    def sync(self) -> None:
+        """Everything is on the disk, and what waited for that has left."""
+        self.journal.sync()
+
+    def sync_if_due(self) -> None:
+        """To be called while no rows come."""
+        self.journal.sync_if_due()
+
+    def finish(self, settled: bool) -> None:
+        """Take a last snapshot where the graph stands between two batches (`settled`), and has judged all that the log has."""
+        if settled and self.resumed and self._since_rows and self.journal.broken is None:
+            self._snapshot()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        with suppress(JournalError):
+            self.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What there is to say of it in the report."""
+        began = f"went on after row {self.next_row:,} of" if self.next_row else "began"
+        return [("journal", f"{began} {self.how.folder}, which ends with frame {self.journal.end:,}")]
+
+
+def prints_of(chosen: Sequence[Chosen]) -> dict[str, str]:
+    return {each.name: each.fingerprint for each in chosen}
