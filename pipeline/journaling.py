@@ -19,6 +19,7 @@ from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMismatch
 from pipeline.graph import Graph
 from pipeline.journal import Content, Frame, Journal, Keep, Limits
+from pipeline.journal.files import Files
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import Chosen, Configuration, alerts_of, alerts_record, config_of, config_record, ticks_of, ticks_record
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
@@ -39,6 +40,8 @@ LIVE = Limits(group_bytes=4 << 20, group_ns=100_000_000)
 class Journaling:
     """How a run keeps a journal: its folder, after how many rows or how long a snapshot is taken, and how much of the log is kept.
 
+    `files` is the file system, that of the machine by default.
+
     >>> Journaling("monday", snapshot_every="30s").folder
     'monday'
     """
@@ -47,6 +50,7 @@ class Journaling:
     snapshot_rows: int = 5_000_000
     snapshot_every: Duration = "1m"
     keep: Keep = field(default_factory=Keep)
+    files: Files | None = None
 
 
 class RunJournal:
@@ -62,9 +66,11 @@ class RunJournal:
     ) -> None:  # fmt: skip
         self.how, self.graph, self.feed, self.live, self._say, self._clock_ns = how, graph, feed, live, say, clock_ns
         self._chosen, self._kept_by_hand = [Chosen.by(each) for each in strategies], kept_by_hand
-        self.snapshots = Snapshots(how.folder, on_warning=say)
-        trusted = self.snapshots.oldest() if Path(how.folder).is_dir() else 0
-        self.journal = Journal.open(how.folder, trusted=trusted, limits=LIVE if live else IN_REPLAY, clock_ns=clock_ns, on_warning=say)
+        self.snapshots = Snapshots(how.folder, files=how.files, on_warning=say)
+        self.journal = Journal.open(
+            how.folder, trusted=self.snapshots.oldest(), limits=LIVE if live else IN_REPLAY, clock_ns=clock_ns, files=how.files,
+            on_warning=say,
+        )  # fmt: skip
         self.prints = prints_of(self._chosen)
         self.next_row = 0
         self.last: Ticks | None = None

@@ -115,16 +115,17 @@ class Run:
 
         Bad input, a signal and a quarantine file that cannot be written end it early, and are in the report instead of raised.
         """
-        report, began, whole, journal = self.report, perf_counter(), False, None
+        report, began, whole, owed = self.report, perf_counter(), False, list[Alert]()
         with ExitStack() as held:
             if self._journaling is not None:
-                journal = self.journal = held.enter_context(self._journal_opened(self._journaling))
+                self.journal = held.enter_context(self._journal_opened(self._journaling))
+                owed = self._taken_up(self.journal)
             occupied = occupied_by(self.feed, {"the quarantine file": self._aside.destination, "the picture": self.picture})
             self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker)
             try:
                 with self._watchdog, frozen_heap():
-                    if journal is not None:
-                        self._take_up(journal)
+                    if owed:
+                        self._leave(owed)
                     yield
                 whole = True
             except (InputError, SinkError, JournalError) as error:
@@ -134,14 +135,14 @@ class Run:
                 self.collector.drop()
                 self._batches.stopped_by = self._batches.stopped_by or SIGINT
             finally:
-                if journal is not None:
-                    self._leave_off(journal)
+                if self.journal is not None:
+                    self._leave_off(self.journal)
                 report.undelivered = self._delivery.close(whole)
                 if self._own_broker:
                     self.broker.close()
                 self._aside.close(whole)
         report.stopped_by = int(self._batches.stopped_by)
-        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed) + ([] if journal is None else journal.facts())
+        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed) + ([] if self.journal is None else self.journal.facts())
         report.notes = notes_on(self.graph, report)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
@@ -150,14 +151,13 @@ class Run:
         by_hand = bool(self.collector.by_hand)
         return RunJournal(how, self.graph, self._strategies, self.feed.name, live=live, kept_by_hand=by_hand, say=self.on_oddity)
 
-    def _take_up(self, journal: RunJournal) -> None:
-        """Be where the journal ends."""
+    def _taken_up(self, journal: RunJournal) -> list[Alert]:
+        """Be where the journal ends; the alerts that its last rows owe."""
         with np.errstate(all="ignore"):
             owed = journal.resume(self._judged_again)
-        if owed:
-            self._leave(owed)
         if journal.live and journal.last is not None:
             self.ingest.resume(self.graph.next_row, int(journal.last.time[0]))
+        return owed
 
     def _judged_again(self, batch: Ticks) -> list[Alert]:
         """The alerts of rows that are in the journal."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,9 +76,10 @@ class Snapshots:
         return path
 
     def names(self) -> list[str]:
-        """The files of the snapshots, oldest first."""
-        with refusals(self.folder, "cannot be read"):
+        """The files of the snapshots, oldest first; none in a folder that is not there yet."""
+        with refusals(self.folder, "cannot be read"), suppress(FileNotFoundError):
             return snapshot_names(self.files.names(self.folder))
+        return []
 
     def oldest(self) -> int:
         """The frame of the oldest snapshot: frames up to it may go, and a journal that is opened may trust them; 0 without any."""
