@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": "Look at files of ticks: what they hold, how they are read, what is odd.",
     "replay": "Replay files of recorded ticks through strategies.",
     "live": "Watch venues live, through strategies.",
+    "run": "Run what a configuration file says, as a service does.",
     "record": "Record venues live, to replay later.",
     "serve": "Replay files of ticks over a local websocket, as an exchange would send them.",
     "journal": "Look at journals, check them, cut them, take out what they hold.",
