@@ -19,6 +19,7 @@ from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMismatch
 from pipeline.graph import Graph
 from pipeline.journal import Content, Frame, Journal, Keep, Limits
+from pipeline.journal.behind import WriteBehind
 from pipeline.journal.files import Files
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import Chosen, Configuration, alerts_of, alerts_record, config_of, config_record, ticks_of, ticks_record
@@ -75,6 +76,7 @@ class RunJournal:
         self.next_row = 0
         self.last: Ticks | None = None
         self.resumed = False
+        self._behind: WriteBehind | None = None
         self._told: set[str] = set()
         self._since_rows, self._since = 0, clock_ns()
 
@@ -93,6 +95,7 @@ class RunJournal:
             journal.append(config_record(self._configuration()), urgent=True)
         if owed:
             journal.append(alerts_record(owed), urgent=True)
+        self._behind = None if self.live else WriteBehind(journal)
         self.resumed = True
         return owed
 
@@ -182,19 +185,26 @@ class RunJournal:
             )
 
     def write(self, batch: Ticks) -> None:
-        """Append rows, before they are judged. Raises JournalError where they cannot be written: then they must not be judged."""
-        self.journal.append(ticks_record(batch))
+        """Append rows, before they are judged. Raises JournalError where these, or in a replay some before, cannot be written."""
+        if self._behind is None:
+            self.journal.append(ticks_record(batch))
+        else:
+            self._behind.append(lambda: ticks_record(batch))
         self._since_rows += len(batch)
         if self._told:
             self._told = set()
 
     def put(self, alerts: list[Alert], leave: Callable[[list[Alert]], None]) -> None:
-        """Append alerts; `leave` is called with them once they are on the disk, at once in a live run."""
+        """Append alerts; `leave` is called with them once they are on the disk: at once in a live run, else on another thread."""
         if self._told:  # the tape had ended before, and says again what it says at its end
             alerts = [alert for alert in alerts if alert.id not in self._told]
-        if alerts:
-            seq = self.journal.append(alerts_record(alerts), urgent=self.live)
-            self.journal.when_durable(seq, lambda: leave(alerts))
+        if not alerts:
+            return
+        if self._behind is None:
+            self.journal.append(alerts_record(alerts), urgent=True)
+            leave(alerts)
+        else:
+            self._behind.append(lambda: alerts_record(alerts), lambda: leave(alerts))
 
     def between(self) -> None:
         """Between two batches: a snapshot, if it is time for one."""
@@ -206,6 +216,7 @@ class RunJournal:
         self._since_rows, self._since = 0, self._clock_ns()
         if self._kept_by_hand:
             return
+        self._drain()
         try:
             self.snapshots.save(self.journal, self.graph.snapshot(), self.prints)
             self.journal.retain(self.how.keep, self.snapshots.oldest())
@@ -218,7 +229,12 @@ class RunJournal:
 
     def sync(self) -> None:
         """Everything is on the disk, and what waited for that has left."""
+        self._drain()
         self.journal.sync()
+
+    def _drain(self) -> None:
+        if self._behind is not None:
+            self._behind.drain()
 
     def sync_if_due(self) -> None:
         """To be called while no rows come."""
@@ -231,6 +247,8 @@ class RunJournal:
 
     def close(self) -> None:
         """Let go of the folder."""
+        if self._behind is not None:
+            self._behind.close()
         with suppress(JournalError):
             self.journal.close()
 
