@@ -1,4 +1,4 @@
-"""The journal against bare writes of the same bytes with the same syncs; reading it back; a snapshot; one live frame.
+"""The journal, alone and under a run, against bare writes of the same bytes with the same syncs; reading it back; a snapshot; one frame.
 
     python -m benchmarks --only journal
 
@@ -22,6 +22,8 @@ from pipeline.journal import Content, Journal
 from pipeline.journal.files import RealFile, RealFiles
 from pipeline.journal.payloads import ticks_of, ticks_record
 from pipeline.journal.snapshots import Snapshots
+from pipeline.journaling import Journaling
+from pipeline.runner import run
 from pipeline.running import Run
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -121,6 +123,35 @@ def appending(rounds: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def whole_runs(rounds: int) -> dict[str, float]:
+    """M ticks/s of W1 through `pipeline.run` with a journal, of bare writes of its bytes with its syncs, and of its recovery."""
+    ticks, source, strategy = as_ticks(make_tape(rows=ROWS)), np.random.default_rng(1).bytes(64 << 20), VolumeSpike(move=THETA)
+    run(ticks, strategy, keep_alerts=False)
+    with_journal, plain, again = [], [], []
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        for turn in range(rounds):
+            files, there = NotingFiles(), Path(folder, f"{turn}.journal")
+            how = Journaling(there, files=files)
+            with_journal.append(seconds_of(lambda how=how: run(ticks, strategy, keep_alerts=False, journal=how)))
+            plain.append(seconds_of(lambda turn=turn, files=files: bare(Path(folder, f"{turn}.bare"), files.groups, source)))
+            for kept in there.glob("*.snapshot"):
+                kept.unlink()
+            again.append(seconds_of(lambda how=how: recovered(how, ticks, strategy)))
+    speeds = [ROWS / statistics.median(found) / 1e6 for found in (with_journal, plain, again)]
+    ratio = statistics.median(b / a for a, b in zip(with_journal, plain, strict=True))
+    return {
+        "W1 with a journal, M ticks/s": round(speeds[0], 2), "its bytes and syncs alone": round(speeds[1], 2),
+        "W1 / bare": round(ratio, 2), "recovery without a snapshot, M rows/s": round(speeds[2], 2),
+    }  # fmt: skip
+
+
+def recovered(how: Journaling, ticks: Ticks, strategy: VolumeSpike) -> None:
+    """Open the journal of a run, and judge all of it again, as a start does before anything new comes."""
+    made = Run(ticks, strategy, journal=how, keep_alerts=False)
+    with made.working():
+        assert made.graph.next_row == ROWS
+
+
 def one_frame() -> dict[str, float]:
     """Microseconds of a frame of one row that is on the disk when append returns, and of the same bytes, written and synced."""
     ticks, spent = as_ticks(make_tape(rows=LIVE)), np.empty((2, LIVE))
@@ -164,4 +195,4 @@ def snapshot(rounds: int) -> dict[str, float]:
 
 def journal_speeds(rounds: int) -> dict[str, float]:
     """All of it."""
-    return appending(rounds) | one_frame() | snapshot(rounds)
+    return appending(rounds) | whole_runs(rounds) | one_frame() | snapshot(rounds)
