@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 Payload = bytes | memoryview
+NAMED_ROWS = 16
 LENGTHS = struct.Struct("<II")
 UNREADABLE = (
     msgspec.MsgspecError,
@@ -152,7 +153,12 @@ def compressed(batch: Any, compression: str) -> Any:
 
 
 def codes_in(codes: NDArray[np.int32], symbols: int) -> tuple[list[int], NDArray[np.int32]]:
-    """The codes that occur, 0 first and in order, and for each row the place of its code among them."""
+    """The codes that occur, 0 first and in order, and for each row the place of its code among them.
+
+    Of few symbols and many rows all are named: their names cost less than to find out which occur.
+    """
+    if symbols * NAMED_ROWS <= len(codes):
+        return list(range(symbols + 1)), codes
     if len(codes) * 4 < symbols:
         found = np.unique(codes)
     else:
@@ -236,8 +242,9 @@ def rows_of(payload: Payload, symbols: SymbolTable) -> Ticks:
     columns = {name: found[name] if dtype else counting(head) for name, dtype in head.columns}
 
     codes = np.concatenate((np.zeros(1, np.int32), symbols.codes(head.names[1:])))
-    columns["symbol"] = codes[columns["symbol"]]
-    columns["symbol"].setflags(write=False)
+    if not np.array_equal(codes, np.arange(len(codes))):
+        columns["symbol"] = codes[columns["symbol"]]
+        columns["symbol"].setflags(write=False)
     return Ticks(columns, symbols)
 
 
