@@ -249,6 +249,8 @@ class RunJournal:
         """Let go of the folder."""
         if self._behind is not None:
             self._behind.close()
+            if self._behind.stuck:  # whoever holds the disk up would hold this up too; the lock ends with the process
+                return
         with suppress(JournalError):
             self.journal.close()
 
