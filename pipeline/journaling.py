@@ -20,6 +20,7 @@ from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMis
 from pipeline.graph import Graph
 from pipeline.journal import Content, Frame, Journal, Keep, Limits
 from pipeline.journal.behind import WriteBehind
+from pipeline.journal.concealment import hidden, revealed
 from pipeline.journal.files import Files
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import Chosen, Configuration, alerts_of, alerts_record, config_of, config_record, ticks_of, ticks_record
@@ -41,7 +42,7 @@ LIVE = Limits(group_bytes=4 << 20, group_ns=100_000_000)
 class Journaling:
     """How a run keeps a journal: its folder, after how many rows or how long a snapshot is taken, and how much of the log is kept.
 
-    `files` is the file system, that of the machine by default.
+    `files` is the file system, that of the machine by default; `conceal` takes secrets out of what is written of the configuration.
 
     >>> Journaling("monday", snapshot_every="30s").folder
     'monday'
@@ -52,6 +53,7 @@ class Journaling:
     snapshot_every: Duration = "1m"
     keep: Keep = field(default_factory=Keep)
     files: Files | None = None
+    conceal: Callable[[str], str] = str
 
 
 class RunJournal:
@@ -66,7 +68,8 @@ class RunJournal:
         say: Warn = LOG.warning, clock_ns: Callable[[], int] = monotonic_ns,
     ) -> None:  # fmt: skip
         self.how, self.graph, self.feed, self.live, self._say, self._clock_ns = how, graph, feed, live, say, clock_ns
-        self._chosen, self._kept_by_hand = [Chosen.by(each) for each in strategies], kept_by_hand
+        self._chosen = [Chosen.by(each).without_secrets(how.conceal) for each in strategies]
+        self._kept_by_hand = kept_by_hand
         self.snapshots = Snapshots(how.folder, files=how.files, on_warning=say)
         self.journal = Journal.open(
             how.folder, trusted=self.snapshots.oldest(), limits=LIVE if live else IN_REPLAY, clock_ns=clock_ns, files=how.files,
@@ -112,7 +115,7 @@ class RunJournal:
         """Judge the rows after a snapshot, or all; the alerts of the last rows if the log does not hold them, and what the last run was."""
         if kept is not None:
             try:
-                self.graph.restore(kept.state)
+                self.graph.restore(revealed(kept.state, self.graph, self.how.conceal))
             except SnapshotMismatch as error:
                 advice = f"remove the snapshots of {self.how.folder}, and the log is judged again from its start"
                 raise JournalError(f"{error}; {advice}") from error
@@ -151,7 +154,7 @@ class RunJournal:
         from importlib.metadata import version
 
         versions = {name: version(name) for name in ("rxtape", "numpy", "numba")} | {"python": python_version()}
-        return Configuration(self.feed, self._chosen, {}, versions)
+        return Configuration(self.how.conceal(self.feed), self._chosen, {}, versions)
 
     # While the run goes on.
 
@@ -218,7 +221,7 @@ class RunJournal:
             return
         self._drain()
         try:
-            self.snapshots.save(self.journal, self.graph.snapshot(), self.prints)
+            self.snapshots.save(self.journal, hidden(self.graph.snapshot(), self.how.conceal), self.prints)
             self.journal.retain(self.how.keep, self.snapshots.oldest())
         except JournalBroken:
             raise

@@ -63,7 +63,7 @@ def run_live(config: Config, strategies: Sequence[str] = (), settings: Sequence[
     problems.told()
     screen = Screen(json)
     told = {name: config.values[f"live.{name}"].value for name in OF_RUN}
-    run = Live(feed, *found, sinks=outputs, journal=journaling_of(config.values), on_fault=screen.say, on_hang=screen.say, **told)
+    run = Live(feed, *found, sinks=outputs, journal=journaling_of(config), on_fault=screen.say, on_hang=screen.say, **told)
     run.run.on_oddity = screen.say
     report = asyncio.run(go_live(run, screen, plain=any(url != "console:" and url.endswith(":-") for url in outputs)))
     screen.summarize(report, told["quarantine"])

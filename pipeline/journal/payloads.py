@@ -278,6 +278,11 @@ class Chosen(msgspec.Struct, frozen=True):
         parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
         return cls(strategy.name, f"{kind.__module__}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
 
+    def without_secrets(self, conceal: Callable[[str], str]) -> "Chosen":
+        """The same as `conceal` would tell it."""
+        told = {name: conceal(value) for name, value in self.parameters.items()}
+        return Chosen(self.name, self.of, told, conceal(self.identity), self.code)
+
     @property
     def fingerprint(self) -> str:
         """Equal for strategies that judge alike."""

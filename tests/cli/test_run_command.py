@@ -69,6 +69,18 @@ def test_a_run_wants_a_file(working):
     assert problems(rxtape("run")) == ["no configuration named; write rxtape run --config rxtape.toml"]
 
 
+def test_fault_72_what_the_environment_filled_in_is_in_no_file_of_a_journal(working, monkeypatch):
+    monkeypatch.setenv("TOKEN", "canary-5ecret")
+    Path("mine.py").write_text(Path("mine.py").read_text().replace("    stages: int = 1", '    stages: int = 1\n    token: str = ""'))
+    configured(FEED, MINE, 'token = "${TOKEN}"', '[journal]\nfolder = "kept"\nsnapshot_rows = 2')
+    done = rxtape("run", "--config", "rxtape.toml")
+    assert done.exit_code == 0, done.output
+    written = b"".join(path.read_bytes() for path in Path("kept").iterdir())
+    assert b"canary-5ecret" not in written
+    assert b"${TOKEN}" in written
+    assert rxtape("run", "--config", "rxtape.toml").exit_code == 0
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A tape of a minute, a strategy that holds and cools down, and what an undisturbed run says."""
