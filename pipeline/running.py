@@ -121,11 +121,11 @@ class Run:
                 self.journal = held.enter_context(self._journal_opened(self._journaling))
                 owed = self._taken_up(self.journal)
             occupied = occupied_by(self.feed, {"the quarantine file": self._aside.destination, "the picture": self.picture})
-            self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker)
+            self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker, self.journal)
             try:
                 with self._watchdog, frozen_heap():
                     if owed:
-                        self._leave(owed)
+                        self._leave(owed, 0)
                     yield
                 whole = True
             except (InputError, SinkError, JournalError) as error:
@@ -248,12 +248,12 @@ class Run:
         elif alerts:
             self._leave(alerts)
 
-    def _leave(self, alerts: list[Alert]) -> None:
-        """Let everyone have alerts."""
+    def _leave(self, alerts: list[Alert], frame: int = 0) -> None:
+        """Let everyone have alerts; `frame` is theirs in the journal."""
         self.report.count(alerts)
         if self._keep:
             self._kept += alerts
-        self._delivery.deliver(alerts)
+        self._delivery.deliver(alerts, frame)
         self.on_alerts(alerts)
 
     def _dropped(self, row: dict[str, Any]) -> None:
@@ -283,7 +283,10 @@ class Run:
             if self._delivery.unheard and not self._keep:
                 self._batches.stopped_by = self._batches.stopped_by or NOBODY_LISTENS
             return
-        self._faulted(Fault(f"sink {name}", error, self.graph.next_row))
+        if self.journal is not None:
+            self.on_oddity(f"{name} fails: {type(error).__name__}: {error}; its alerts wait in the journal, and it is tried again")
+        else:
+            self._faulted(Fault(f"sink {name}", error, self.graph.next_row))
 
     def _hung(self, hang: Hang) -> None:
         self.report.hangs.append(hang)

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pipeline.errors import JournalError
@@ -14,25 +15,26 @@ __all__ = ["WriteBehind"]
 PATIENCE = 60.0
 DEPTH = 16
 """Batches that may wait: some megabytes, and long enough for a sync."""
-Work = tuple[Callable[[], Record], Callable[[], None] | None]
+Then = Callable[[int], None]
+Work = tuple[Callable[[], Record], Then | None]
 
 
 class WriteBehind:
     """Appends to a journal in order. `append` waits only while `depth` records do; what the journal raised comes out of the next call.
 
-    While it is open nobody else appends. `then` of a record is called on its thread, once the record is on the disk. JournalError
+    While it is open nobody else appends. `then` of a record gets its frame, on the thread, once that is on the disk. JournalError
     where the disk takes nothing for `patience` seconds; then nothing more is appended, and `close` does not wait for it.
 
     >>> from tempfile import TemporaryDirectory
     >>> from pipeline.journal.payloads import alerts_record
     >>> with TemporaryDirectory() as folder, Journal.open(folder) as journal:
     ...     behind, left = WriteBehind(journal), []
-    ...     behind.append(lambda: alerts_record([]), then=lambda: left.append("alert"))
+    ...     behind.append(lambda: alerts_record([]), then=left.append)
     ...     behind.drain()
     ...     journal.sync()
     ...     behind.close()
     >>> left
-    ['alert']
+    [1]
     """
 
     def __init__(self, journal: Journal, depth: int = DEPTH, patience: float = PATIENCE) -> None:
@@ -46,7 +48,7 @@ class WriteBehind:
         self._thread = threading.Thread(target=self._work, name="rxtape-journal", daemon=True)
         self._thread.start()
 
-    def append(self, make: Callable[[], Record], then: Callable[[], None] | None = None) -> None:
+    def append(self, make: Callable[[], Record], then: Then | None = None) -> None:
         """Append what `make` gives, which is called on the thread."""
         with self._changed:
             self._wait_until(lambda: len(self._waiting) < self.depth)
@@ -83,7 +85,7 @@ class WriteBehind:
                 make, then = work
                 seq = self.journal.append(make())
                 if then is not None:
-                    self.journal.when_durable(seq, then)
+                    self.journal.when_durable(seq, partial(then, seq))
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                 self.error = self.error or error
             with self._changed:

@@ -75,7 +75,7 @@ def test_fault_72_what_the_environment_filled_in_is_in_no_file_of_a_journal(work
     configured(FEED, MINE, 'token = "${TOKEN}"', '[journal]\nfolder = "kept"\nsnapshot_rows = 2')
     done = rxtape("run", "--config", "rxtape.toml")
     assert done.exit_code == 0, done.output
-    written = b"".join(path.read_bytes() for path in Path("kept").iterdir())
+    written = b"".join(path.read_bytes() for path in Path("kept").rglob("*") if path.is_file())
     assert b"canary-5ecret" not in written
     assert b"${TOKEN}" in written
     assert rxtape("run", "--config", "rxtape.toml").exit_code == 0

@@ -25,7 +25,7 @@ def test_everything_is_appended_once_in_order_and_told_when_it_is_durable(steps,
             journal.sync()
         else:
             count += 1
-            then = (lambda number=count: told.append((number, journal.synced >= number))) if step == "told" else None
+            then = (lambda frame, number=count: told.append((number, journal.synced >= number))) if step == "told" else None
             behind.append(lambda number=count: said(number), then)
     behind.drain()
     journal.sync()
