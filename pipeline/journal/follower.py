@@ -95,6 +95,7 @@ class Follower:
         self._waiting: deque[Part] = deque()
         self._lags, self._newest, self._queued = True, journal.synced, 0
         self._ends_at: float | None = None
+        self._done = False
         self.cursor = self._begun(cursors.of(name))
         self._thread = threading.Thread(target=self.run, name=f"rxtape-sink-{name}", daemon=True)
 
@@ -148,7 +149,7 @@ class Follower:
     def owed(self) -> int:
         """How many alerts of the log it has not got."""
         found, cursor = 0, self.cursor
-        if self.fault is None or isinstance(self.fault, ReaderLeft) or cursor.frame > self.journal.synced:
+        if self._done or isinstance(self.fault, ReaderLeft) or cursor.frame > self.journal.synced:
             return 0
         for frame in self.journal.reader(cursor.frame).frames(self.journal.synced):
             if frame.content is Content.ALERTS:
@@ -165,6 +166,7 @@ class Follower:
                     return
             if self._tried(self.sink.flush):
                 self.cursors.save(self.cursor)
+                self._done = True
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the log or the cursor cannot be read or written
             self._fail(error)
         finally:
