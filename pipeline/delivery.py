@@ -52,7 +52,7 @@ class Delivery:
                     )
                 if isinstance(sink, str):
                     undo.callback(made.close)
-                name = unlike(sink if isinstance(sink, str) else type(sink).__name__, opened)
+                name = unlike(getattr(made, "label", sink if isinstance(sink, str) else type(sink).__name__), opened)
                 destinations.occupy(getattr(made, "destination", ""), name)
                 opened[name] = made
             undo.pop_all()

@@ -284,6 +284,7 @@ class Run:
                 self._batches.stopped_by = self._batches.stopped_by or NOBODY_LISTENS
             return
         if self.journal is not None:
+            self._say(topic_of("faults", f"sink {name}"), Fault(f"sink {name}", error, self.graph.next_row))
             self.on_oddity(f"{name} fails: {type(error).__name__}: {error}; its alerts wait in the journal, and it is tried again")
         else:
             self._faulted(Fault(f"sink {name}", error, self.graph.next_row))
