@@ -15,6 +15,7 @@ from served_tapes import subscribed
 
 from feeds.live import opening
 from pipeline.cli import main
+from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,7 @@ def folder(tmp_path, monkeypatch):
     Path("my_rule.py").write_text(Path("mine.py").read_text().replace("above", "move"))
     Path("ticks.csv.gz").write_text(text)
     shutil.copytree(ROOT / "tests" / "journal" / "golden" / "0.1", "tape.journal")
+    Cursors("tape.journal").save(Cursor("jsonl:alerts.jsonl", 1))
     Path("own.csv").write_text("Date,Time,symbol,px\n2013-10-08,09:30:00,SPY,167.4\n")
     return tmp_path
 
