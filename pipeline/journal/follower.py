@@ -108,7 +108,7 @@ class Follower:
             frame, _, index = (sink.place_of(self.journal.identity.hex()) or f"{first}").partition(".")
             return msgspec.structs.replace(known or Cursor(self.name, first), frame=max(int(frame), first), index=int(index or 0))
         if hasattr(sink, "resume") and hasattr(sink, "position") and sink.position() is not None:
-            if known is not None and sink.resume(known.position):
+            if known is not None and known.position and sink.resume(known.position):
                 return known
             if known is not None and known.position:
                 since = f", from frame {first:,} on" if first > 1 else ""
