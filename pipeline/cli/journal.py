@@ -127,6 +127,28 @@ def repair_(folder: Path, to: int) -> None:
         click.echo(tidy(f"set aside: {path}"))
 
 
+@journal.command(short_help="What it comes to: alerts by hour, what came of them, or a projection of your own.")
+@click.argument("which")
+@click.option("--journal", "folder", type=FOLDER, required=True, metavar="FOLDER", help="The journal.")
+@click.option("--set", "settings", multiple=True, metavar="PARAM=VALUE", help="A parameter of the projection.")
+@click.option("--rebuild", is_flag=True, help="Read the whole log, whatever is kept.")
+@click.option("--keep", is_flag=True, help="Keep its state beside the log, so that the next time reads only what is new.")
+@click.option("--json", is_flag=True, help="One JSON object a row.")
+def project(which: str, folder: Path, settings: tuple[str, ...], rebuild: bool, keep: bool, json: bool) -> None:
+    """Read a journal into WHICH projection: `alerts` (by strategy, symbol and hour), `outcomes` (what the price did afterwards), or your
+    own, file.py:Class or module:Class.
+
+    \b
+    rxtape journal project alerts --journal tape.journal
+    rxtape journal project outcomes --set follow=0.01 --set within=5m --journal tape.journal
+    """
+    from pipeline.cli.projecting import projected, table
+
+    rows = projected(which, folder, settings, rebuild, keep)
+    for line in (msgspec.json.encode(row).decode() for row in rows) if json else map(tidy, table(rows) if rows else ()):
+        click.echo(line)
+
+
 @journal.command(short_help="Take out the tape and the alerts.")
 @click.argument("folder", type=FOLDER)
 @click.option("--output", "-o", type=FOLDER, required=True, metavar="FOLDER", help="Where they go; a folder that holds a tape is refused.")

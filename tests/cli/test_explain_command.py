@@ -81,3 +81,39 @@ def test_whatif_sweeps_as_a_table_and_as_json():
 def test_whatif_says_what_is_wrong(words, said):
     (line,) = problems(rxtape("whatif", *words, "--journal", "j"))
     assert said in line
+
+
+MOST = """
+from pipeline.journal.projections import Projection
+
+class Most(Projection):
+    def begin(self):
+        return {"rows": 0}
+
+    def rows(self, ticks):
+        self.state["rows"] += len(ticks)
+
+    def result(self):
+        return [self.state]
+"""
+
+
+def test_a_users_projection_runs_over_an_old_journal():
+    Path("most.py").write_text(MOST)
+    for words in (("most.py",), ("most.py:Most", "--keep"), ("most.py:Most", "--keep"), ("most.py", "--rebuild")):
+        assert rxtape("journal", "project", *words, "--journal", "j").stdout.split() == ["rows", "6"]
+    assert json.loads(rxtape("journal", "project", "outcomes", "--set", "follow=0.5", "--journal", "j", "--json").stdout)["alerts"] == len(ids())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("outcome",), "no projection named 'outcome'; did you mean 'outcomes'?"),
+        (("mine.py",), "mine.py has 0 projections (none); write mine.py:Class"),
+        (("outcomes", "--set", "folow=1"), "outcomes cannot be made"),
+        (("outcomes", "--set", "within=soon"), "outcomes cannot be made"),
+    ],
+)
+def test_a_projection_that_cannot_be_had_is_told(words, said):
+    (line,) = problems(rxtape("journal", "project", *words, "--journal", "j"))
+    assert said.split(";")[0] in line
