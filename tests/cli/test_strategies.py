@@ -222,8 +222,8 @@ def test_doctor_names_a_broken_plugin(kite):
 
 
 def completed(words: str) -> list[str]:
-    parts = words.split(" ")
-    done = in_a_process(COMP_WORDS=words, COMP_CWORD=str(len(parts) - 1), _RXTAPE_COMPLETE="bash_complete")
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_RXTAPE_COMPLETE": "bash_complete"}
+    done = CliRunner(env=asked).invoke(main, prog_name="rxtape")
     return [line.removeprefix("plain,") for line in done.stdout.splitlines()]
 
 
