@@ -142,7 +142,10 @@ class Run:
                     self.broker.close()
                 self._aside.close(whole)
         report.stopped_by = int(self._batches.stopped_by)
-        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed) + ([] if self.journal is None else self.journal.facts())
+        report.seconds, report.of_feed = (
+            perf_counter() - began,
+            facts_of(self.feed) + ([] if self.journal is None else self.journal.facts()),
+        )
         report.notes = notes_on(self.graph, report)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 

@@ -1,7 +1,7 @@
 """The deviation from VWAP agrees with its definition whatever was traded first, and however much: law 5 at 60,000 with a tick of 0.01.
 
-    size     1e-9  1000  1000   1e12   1   1
-    price    60,000.00 ...  a session never forgets: each print weighs what it weighs, and takes no digit from the others
+size     1e-9  1000  1000   1e12   1   1
+price    60,000.00 ...  a session never forgets: each print weighs what it weighs, and takes no digit from the others
 """
 
 import numpy as np
@@ -43,9 +43,7 @@ def test_fault_58_no_print_takes_digits_from_the_others(price, size):
     assert_exact(price, size)
 
 
-@given(
-    trades=st.lists(st.tuples(st.integers(-500, 500), st.integers(-12, 15), st.sampled_from([1.0, 3.7, 0.0])), min_size=1, max_size=25)
-)
+@given(trades=st.lists(st.tuples(st.integers(-500, 500), st.integers(-12, 15), st.sampled_from([1.0, 3.7, 0.0])), min_size=1, max_size=25))
 @settings(max_examples=tries(60), deadline=None)
 def test_sizes_of_any_magnitude_agree_with_the_definition(trades):
     assert_exact([60_000 + tick / 100 for tick, _, _ in trades], [digit * 10.0**power for _, power, digit in trades])
