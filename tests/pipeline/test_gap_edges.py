@@ -9,13 +9,7 @@ from pipeline.combine import combine_latest
 from pipeline.errors import BadRow
 from pipeline.graph import Graph
 from pipeline.ingest import Ingest, RawRows
-from pipeline.operators import (
-    last,
-    moving_average,
-    price_change,
-    rolling_min,
-    volume,
-)  # fmt: skip
+from pipeline.operators import last, moving_average, price_change, rolling_min, volume
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Kind
 from pipeline.windows import bars

@@ -15,18 +15,7 @@ from pipeline.checks import LAWS, observe, tape_of
 from pipeline.combine import combine_latest
 from pipeline.flow import where
 from pipeline.gaps import FOREVER
-from pipeline.operators import (
-    ema,
-    last,
-    live_clock,
-    mid,
-    moving_average,
-    rolling_max,
-    rolling_min,
-    rsi,
-    volume,
-    vwap,
-)  # fmt: skip
+from pipeline.operators import ema, last, live_clock, mid, moving_average, rolling_max, rolling_min, rsi, volume, vwap
 from pipeline.stage import Operator
 from pipeline.ticks import Kind
 from pipeline.windows import bars, clock
