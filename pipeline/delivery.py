@@ -1,6 +1,7 @@
 """The sinks of a run: opened together, one worker each, cut off alone, flushed and closed at the end.
 
 graph ──▶ alerts.STRATEGY.RULE ──▶ every worker, which takes alerts.#, and whoever else has subscribed
+graph ──▶ journal ──▶ outbox, where there is a journal
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,8 @@ from pipeline.alerts import Alert
 from pipeline.broker import Broker
 from pipeline.broker.topics import topic_of
 from pipeline.errors import ReaderLeft, UsageError
+from pipeline.journal.outbox import Outbox
+from pipeline.journaling import RunJournal
 from pipeline.plugins import open_sink
 from pipeline.sinks import Sink
 from pipeline.sinks.files import Destinations
@@ -26,14 +29,16 @@ class Delivery:
 
     `sinks` are objects or URLs (one may stand alone); if one cannot be opened, those opened before it are closed again. A sink that writes
     to a file says so by `destination`; `occupied` knows those in use already. Raises UsageError where two share one,
-    and for what is no sink.
+    and for what is no sink. With a `journal`, sinks follow that, from where they were.
     """
 
     def __init__(
         self, sinks: Sequence[Sink | str] | Sink | str, on_fault: Callable[[str, BaseException], None],
         worker: Callable[..., SinkWorker] = SinkWorker, occupied: Destinations | None = None, broker: Broker | None = None,
+        journal: RunJournal | None = None,
     ) -> None:  # fmt: skip
         self.workers: list[SinkWorker] = []
+        self.outbox: Outbox | None = None
         self._told = False
         self._broker, self._topic = broker or Broker(), AlertTopics()
         opened: dict[str, Sink] = {}
@@ -47,10 +52,15 @@ class Delivery:
                     )
                 if isinstance(sink, str):
                     undo.callback(made.close)
-                name = unlike(sink if isinstance(sink, str) else type(sink).__name__, opened)
+                name = unlike(getattr(made, "label", sink if isinstance(sink, str) else type(sink).__name__), opened)
                 destinations.occupy(getattr(made, "destination", ""), name)
                 opened[name] = made
             undo.pop_all()
+        if journal is not None:
+            told = {journal.how.conceal(name): made for name, made in opened.items()}
+            self.outbox = Outbox(journal.journal, told, on_fault, journal.how.patience, say=journal.say)
+            journal.done_with = self.outbox.least
+            return
         for name, made in opened.items():
             self.workers.append(worker(made, name, lambda error, name=name: on_fault(name, error)))
             self._broker.attach(ALERTS, self.workers[-1])
@@ -58,12 +68,14 @@ class Delivery:
     @property
     def unheard(self) -> bool:
         """Nobody takes alerts any more, since the reader of a pipe has left."""
-        faults = [worker.fault for worker in self.workers]
+        faults = [each.fault for each in (self.workers if self.outbox is None else self.outbox.followers.values())]
         return any(isinstance(fault, ReaderLeft) for fault in faults) and None not in faults
 
-    def deliver(self, alerts: Sequence[Alert]) -> None:
-        """Queue alerts for every sink, and for whoever has subscribed to them."""
+    def deliver(self, alerts: Sequence[Alert], frame: int = 0) -> None:
+        """Queue alerts for every sink, and for whoever has subscribed to them; `frame` is theirs in the journal."""
         self._told = True
+        if self.outbox is not None and frame:
+            self.outbox.offer(frame, alerts)
         if self._broker.is_heard:
             self._broker.publish_all(self._topic, alerts)
 
@@ -72,6 +84,8 @@ class Delivery:
 
         Sinks without an alert of a run that is not `whole` are not flushed: that would replace the alerts of an earlier run by none.
         """
+        if self.outbox is not None:
+            return self.outbox.close()
         for worker in self.workers:
             self._broker.unsubscribe(worker)
         for worker in self.workers if whole or self._told else ():

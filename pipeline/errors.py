@@ -17,7 +17,8 @@ RxtapeError
 │   ├── JournalTooNew     written by a newer release
 │   └── JournalBroken     a sync failed: nothing after it can be trusted, and it takes nothing more
 ├── SinkError             a sink that cannot be opened or written
-│   └── ReaderLeft        nobody reads the pipe any more (exit 141)
+│   ├── ReaderLeft        nobody reads the pipe any more (exit 141)
+│   └── Refused           a sink will not take this alert, however often it is tried
 └── EngineFault           the engine itself is broken; never caught (exit 1)
 """
 
@@ -37,6 +38,7 @@ __all__ = [
     "LateRow",
     "ParameterError",
     "ReaderLeft",
+    "Refused",
     "RxtapeError",
     "SinkError",
     "SnapshotMismatch",
@@ -180,6 +182,10 @@ class ReaderLeft(SinkError):
     """Nobody reads the pipe any more, as after `| head -1`: no fault, and no reason to try again."""
 
     exit_code = 141
+
+
+class Refused(SinkError):
+    """A sink will not take this alert, however often it is tried: it is set aside, and the next one has its turn."""
 
 
 class EngineFault(RxtapeError):

@@ -19,7 +19,11 @@ from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMismatch
 from pipeline.graph import Graph
 from pipeline.journal import Content, Frame, Journal, Keep, Limits
+from pipeline.journal.behind import WriteBehind
+from pipeline.journal.concealment import hidden, revealed
+from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files
+from pipeline.journal.follower import Patience
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import Chosen, Configuration, alerts_of, alerts_record, config_of, config_record, ticks_of, ticks_record
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
@@ -40,7 +44,8 @@ LIVE = Limits(group_bytes=4 << 20, group_ns=100_000_000)
 class Journaling:
     """How a run keeps a journal: its folder, after how many rows or how long a snapshot is taken, and how much of the log is kept.
 
-    `files` is the file system, that of the machine by default.
+    `files` is the file system, that of the machine by default; `conceal` takes secrets out of what is written of the configuration,
+    `patience` is that with sinks which fail.
 
     >>> Journaling("monday", snapshot_every="30s").folder
     'monday'
@@ -51,30 +56,37 @@ class Journaling:
     snapshot_every: Duration = "1m"
     keep: Keep = field(default_factory=Keep)
     files: Files | None = None
+    conceal: Callable[[str], str] = str
+    patience: Patience = field(default_factory=Patience)
 
 
 class RunJournal:
     """The journal of one run, open; one thread uses it. `say` hears of what is odd and goes on.
 
     `feed` is the name of a feed that begins anew with each run, as a file does: the rows that the journal has are left out of it.
-    A `live` one goes on by itself. Raises what `Journal.open` and `Snapshots.newest` raise.
+    A `live` one goes on by itself. `done_with` tells the last frame that every sink has done with. Raises what `Journal.open` and
+    `Snapshots.newest` raise.
     """
 
     def __init__(
         self, how: Journaling, graph: Graph, strategies: Sequence[Strategy], feed: str, *, live: bool, kept_by_hand: bool = False,
         say: Warn = LOG.warning, clock_ns: Callable[[], int] = monotonic_ns,
     ) -> None:  # fmt: skip
-        self.how, self.graph, self.feed, self.live, self._say, self._clock_ns = how, graph, feed, live, say, clock_ns
-        self._chosen, self._kept_by_hand = [Chosen.by(each) for each in strategies], kept_by_hand
+        self.how, self.graph, self.feed, self.live, self.say, self._clock_ns = how, graph, feed, live, say, clock_ns
+        self._chosen = [Chosen.by(each).without_secrets(how.conceal) for each in strategies]
+        self._kept_by_hand = kept_by_hand
         self.snapshots = Snapshots(how.folder, files=how.files, on_warning=say)
+        seen = Cursors(how.folder, how.files).seen()
         self.journal = Journal.open(
-            how.folder, trusted=self.snapshots.oldest(), limits=LIVE if live else IN_REPLAY, clock_ns=clock_ns, files=how.files,
-            on_warning=say,
+            how.folder, trusted=self.snapshots.oldest(), acknowledged=seen, limits=LIVE if live else IN_REPLAY, files=how.files,
+            clock_ns=clock_ns, on_warning=say,
         )  # fmt: skip
         self.prints = prints_of(self._chosen)
         self.next_row = 0
         self.last: Ticks | None = None
         self.resumed = False
+        self.done_with: Callable[[], int] = lambda: 0
+        self._behind: WriteBehind | None = None
         self._told: set[str] = set()
         self._since_rows, self._since = 0, clock_ns()
 
@@ -93,6 +105,7 @@ class RunJournal:
             journal.append(config_record(self._configuration()), urgent=True)
         if owed:
             journal.append(alerts_record(owed), urgent=True)
+        self._behind = None if self.live else WriteBehind(journal)
         self.resumed = True
         return owed
 
@@ -100,7 +113,7 @@ class RunJournal:
         """Whether a snapshot's state is that of these strategies; what is not is told, and rebuilt from the log."""
         if changes := changed(before, self.prints):
             begins = f", which begins with frame {self.journal.first:,}" if self.journal.first > 1 else ""
-            self._say(f"the journal {self.how.folder} is judged again from its start{begins}: {'; '.join(changes)}")
+            self.say(f"the journal {self.how.folder} is judged again from its start{begins}: {'; '.join(changes)}")
         return not changes and not self._kept_by_hand
 
     def _judge_again(
@@ -109,7 +122,7 @@ class RunJournal:
         """Judge the rows after a snapshot, or all; the alerts of the last rows if the log does not hold them, and what the last run was."""
         if kept is not None:
             try:
-                self.graph.restore(kept.state)
+                self.graph.restore(revealed(kept.state, self.graph, self.how.conceal))
             except SnapshotMismatch as error:
                 advice = f"remove the snapshots of {self.how.folder}, and the log is judged again from its start"
                 raise JournalError(f"{error}; {advice}") from error
@@ -135,7 +148,7 @@ class RunJournal:
         if before == self.prints and alerts_record(found) != alerts_record(recorded):
             ids = {alert.id for alert in found} ^ {alert.id for alert in recorded}
             which = f"{len(ids)} alerts, {min(ids)} among them," if ids else "values of alerts"
-            self._say(f"frame {frame.seq:,} of {self.how.folder}: {which} are not what its rows give now; what is recorded stands")
+            self.say(f"frame {frame.seq:,} of {self.how.folder}: {which} are not what its rows give now; what is recorded stands")
 
     def _last_row(self) -> Ticks | None:
         """The last row of the tape so far."""
@@ -148,7 +161,7 @@ class RunJournal:
         from importlib.metadata import version
 
         versions = {name: version(name) for name in ("rxtape", "numpy", "numba")} | {"python": python_version()}
-        return Configuration(self.feed, self._chosen, {}, versions)
+        return Configuration(self.how.conceal(self.feed), self._chosen, {}, versions)
 
     # While the run goes on.
 
@@ -182,19 +195,25 @@ class RunJournal:
             )
 
     def write(self, batch: Ticks) -> None:
-        """Append rows, before they are judged. Raises JournalError where they cannot be written: then they must not be judged."""
-        self.journal.append(ticks_record(batch))
+        """Append rows, before they are judged. Raises JournalError where these, or in a replay some before, cannot be written."""
+        if self._behind is None:
+            self.journal.append(ticks_record(batch))
+        else:
+            self._behind.append(lambda: ticks_record(batch))
         self._since_rows += len(batch)
         if self._told:
             self._told = set()
 
-    def put(self, alerts: list[Alert], leave: Callable[[list[Alert]], None]) -> None:
-        """Append alerts; `leave` is called with them once they are on the disk, at once in a live run."""
+    def put(self, alerts: list[Alert], leave: Callable[[list[Alert], int], None]) -> None:
+        """Append alerts; `leave` gets them and their frame once they are on the disk: at once in a live run, else on another thread."""
         if self._told:  # the tape had ended before, and says again what it says at its end
             alerts = [alert for alert in alerts if alert.id not in self._told]
-        if alerts:
-            seq = self.journal.append(alerts_record(alerts), urgent=self.live)
-            self.journal.when_durable(seq, lambda: leave(alerts))
+        if not alerts:
+            return
+        if self._behind is None:
+            leave(alerts, self.journal.append(alerts_record(alerts), urgent=True))
+        else:
+            self._behind.append(lambda: alerts_record(alerts), lambda frame: leave(alerts, frame))
 
     def between(self) -> None:
         """Between two batches: a snapshot, if it is time for one."""
@@ -206,19 +225,25 @@ class RunJournal:
         self._since_rows, self._since = 0, self._clock_ns()
         if self._kept_by_hand:
             return
+        self._drain()
         try:
-            self.snapshots.save(self.journal, self.graph.snapshot(), self.prints)
-            self.journal.retain(self.how.keep, self.snapshots.oldest())
+            self.snapshots.save(self.journal, hidden(self.graph.snapshot(), self.how.conceal), self.prints)
+            self.journal.retain(self.how.keep, min(self.snapshots.oldest(), self.done_with()))
         except JournalBroken:
             raise
         except JournalError as error:  # the log is well, and a restart reads more of it
-            self._say(f"no snapshot was taken: {error}")
+            self.say(f"no snapshot was taken: {error}")
 
     # The end.
 
     def sync(self) -> None:
         """Everything is on the disk, and what waited for that has left."""
+        self._drain()
         self.journal.sync()
+
+    def _drain(self) -> None:
+        if self._behind is not None:
+            self._behind.drain()
 
     def sync_if_due(self) -> None:
         """To be called while no rows come."""
@@ -231,6 +256,10 @@ class RunJournal:
 
     def close(self) -> None:
         """Let go of the folder."""
+        if self._behind is not None:
+            self._behind.close()
+            if self._behind.stuck:  # whoever holds the disk up would hold this up too; the lock ends with the process
+                return
         with suppress(JournalError):
             self.journal.close()
 

@@ -107,8 +107,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """What the command line returns: 0, 1 something quarantined, 3 incomplete, 128 + the number of the signal that stopped it."""
-        return 128 + self.stopped_by if self.interrupted else 3 if self.incomplete else 1 if self.quarantined else 0
+        """What the command line returns: 0, 1 something cut off or undelivered, 3 incomplete, 128 + the signal that stopped it."""
+        return 128 + self.stopped_by if self.interrupted else 3 if self.incomplete else 1 if self.quarantined or self.undelivered else 0
 
     def count(self, alerts: Iterable[Alert]) -> None:
         """Count alerts by strategy, symbol and event."""

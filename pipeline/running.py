@@ -121,11 +121,11 @@ class Run:
                 self.journal = held.enter_context(self._journal_opened(self._journaling))
                 owed = self._taken_up(self.journal)
             occupied = occupied_by(self.feed, {"the quarantine file": self._aside.destination, "the picture": self.picture})
-            self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker)
+            self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker, self.journal)
             try:
                 with self._watchdog, frozen_heap():
                     if owed:
-                        self._leave(owed)
+                        self._leave(owed, 0)
                     yield
                 whole = True
             except (InputError, SinkError, JournalError) as error:
@@ -142,10 +142,8 @@ class Run:
                     self.broker.close()
                 self._aside.close(whole)
         report.stopped_by = int(self._batches.stopped_by)
-        report.seconds, report.of_feed = (
-            perf_counter() - began,
-            facts_of(self.feed) + ([] if self.journal is None else self.journal.facts()),
-        )
+        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
+        report.of_feed += [] if self.journal is None else self.journal.facts()
         report.notes = notes_on(self.graph, report)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
@@ -157,12 +155,12 @@ class Run:
     def _taken_up(self, journal: RunJournal) -> list[Alert]:
         """Be where the journal ends; the alerts that its last rows owe."""
         with np.errstate(all="ignore"):
-            owed = journal.resume(self._judged_again)
+            owed = journal.resume(self.judged_again)
         if journal.live and journal.last is not None:
             self.ingest.resume(self.graph.next_row, int(journal.last.time[0]))
         return owed
 
-    def _judged_again(self, batch: Ticks) -> list[Alert]:
+    def judged_again(self, batch: Ticks) -> list[Alert]:
         """The alerts of rows that are in the journal."""
         self._batches.check()
         absent = {name: np.full(len(batch), np.nan) for name in self.tape.columns - batch.columns.keys()}
@@ -250,12 +248,12 @@ class Run:
         elif alerts:
             self._leave(alerts)
 
-    def _leave(self, alerts: list[Alert]) -> None:
-        """Let everyone have alerts."""
+    def _leave(self, alerts: list[Alert], frame: int = 0) -> None:
+        """Let everyone have alerts; `frame` is theirs in the journal."""
         self.report.count(alerts)
         if self._keep:
             self._kept += alerts
-        self._delivery.deliver(alerts)
+        self._delivery.deliver(alerts, frame)
         self.on_alerts(alerts)
 
     def _dropped(self, row: dict[str, Any]) -> None:
@@ -285,7 +283,11 @@ class Run:
             if self._delivery.unheard and not self._keep:
                 self._batches.stopped_by = self._batches.stopped_by or NOBODY_LISTENS
             return
-        self._faulted(Fault(f"sink {name}", error, self.graph.next_row))
+        if self.journal is not None:
+            self._say(topic_of("faults", f"sink {name}"), Fault(f"sink {name}", error, self.graph.next_row))
+            self.on_oddity(f"{name} fails: {type(error).__name__}: {error}; its alerts wait in the journal, and it is tried again")
+        else:
+            self._faulted(Fault(f"sink {name}", error, self.graph.next_row))
 
     def _hung(self, hang: Hang) -> None:
         self.report.hangs.append(hang)

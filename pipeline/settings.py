@@ -157,7 +157,7 @@ def size(value: Any) -> int:
     if (written := re.fullmatch(r"(\d+)\s*([kMGT]?)B?", str(value).strip())) is None:
         raise ValueError
     number, unit = written.groups()
-    return integer(number) * 1000 ** " kMGT".index(unit or " ")
+    return integer(number) * int(1000 ** " kMGT".index(unit or " "))
 
 
 def character(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from pipeline.cli.aside import check_aside
 from pipeline.cli.choice import Choice, chosen
 from pipeline.cli.options import feed_arguments
-from pipeline.config import Config, Problems, Value
+from pipeline.config import Config, Problems, Value, concealed
 from pipeline.durations import nanoseconds
 from pipeline.errors import InputError, ParameterError, UnknownName, UsageError
 from pipeline.feed import Feed
@@ -59,7 +60,7 @@ def job_of(config: Config, names: Sequence[str], settings: Sequence[str], output
     told: dict[str, Any] = {}
     with problems.noted(place_of(values["run.quarantine"])):
         told = run_options(values)
-    told["journal"] = journaling_of(values)
+    told["journal"] = journaling_of(config)
     if refused is not None and problems.errors:
         problems.errors.append(UsageError(str(refused)))
     problems.told()
@@ -128,14 +129,15 @@ def feed_of(values: Mapping[str, Value], example: str) -> Feed:
     return feed
 
 
-def journaling_of(values: Mapping[str, Value]) -> Journaling | None:
-    """How the run keeps a journal, if it does."""
+def journaling_of(config: Config) -> Journaling | None:
+    """How the run keeps a journal, if it does; what the environment filled in is not written down."""
     folder, rows, every, size, length = (
-        values[f"journal.{name}"].value for name in ("folder", "snapshot_rows", "snapshot_every", "keep_size", "keep_for")
+        config.values[f"journal.{name}"].value for name in ("folder", "snapshot_rows", "snapshot_every", "keep_size", "keep_for")
     )
     if folder is None:
         return None
-    return Journaling(folder, rows, every, Keep(size, None if length is None else nanoseconds(length)))
+    keep = Keep(size, None if length is None else nanoseconds(length))
+    return Journaling(folder, rows, every, keep, conceal=partial(concealed, secrets=config.secrets))
 
 
 def place_of(value: Value) -> str:

@@ -1,7 +1,7 @@
 """`rxtape live`: venues through strategies, as it happens."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import click
@@ -20,7 +20,7 @@ from pipeline.plugins import load
 from pipeline.report import Report
 from pipeline.settings import BY_KEY
 
-__all__ = ["go_live", "live", "live_feed"]
+__all__ = ["go_live", "live", "live_feed", "run_live"]
 
 OF_RUN = ("record", "quarantine")
 
@@ -29,7 +29,7 @@ OF_RUN = ("record", "quarantine")
 @click.argument("sources", nargs=-1)
 @click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of a strategy.")
-@setting_options("live", "output", "journal.folder")
+@setting_options("live", "output", "journal")
 @click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
 @click.pass_context
 def live(
@@ -46,7 +46,11 @@ def live(
 
     The status of each connection stands on standard error, alerts go to standard output, or where -o says.
     """
-    config = settle(options, sources, "live.sources")
+    ctx.exit(run_live(settle(options, sources, "live.sources"), strategies, settings, json).exit_code)
+
+
+def run_live(config: Config, strategies: Sequence[str] = (), settings: Sequence[str] = (), json: bool = False) -> Report:
+    """Watch until a signal, and tell the user about it."""
     problems = Problems()
     with problems.noted():
         config.checked()
@@ -59,11 +63,11 @@ def live(
     problems.told()
     screen = Screen(json)
     told = {name: config.values[f"live.{name}"].value for name in OF_RUN}
-    run = Live(feed, *found, sinks=outputs, journal=journaling_of(config.values), on_fault=screen.say, on_hang=screen.say, **told)
+    run = Live(feed, *found, sinks=outputs, journal=journaling_of(config), on_fault=screen.say, on_hang=screen.say, **told)
     run.run.on_oddity = screen.say
     report = asyncio.run(go_live(run, screen, plain=any(url != "console:" and url.endswith(":-") for url in outputs)))
     screen.summarize(report, told["quarantine"])
-    ctx.exit(report.exit_code)
+    return report
 
 
 def live_feed(config: Config, example: str, **more: Any) -> Any:

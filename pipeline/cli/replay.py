@@ -26,7 +26,7 @@ CHOSEN = "NAME, file.py, file.py:Class or module:Class; NAME=... gives it anothe
 @click.argument("files", nargs=-1)
 @click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of a strategy.")
-@setting_options("feed", "run", "output", "journal.folder")
+@setting_options("feed", "run", "output", "journal")
 @click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
 @click.pass_context
 def replay(

@@ -63,11 +63,11 @@ def inventory(folder: str | Path, *, files: Files | None = None, whole: bool = F
     return found
 
 
-def frames_of(found: Inventory, *, files: Files | None = None) -> Iterator[Frame]:
-    """All frames of a log that was looked at."""
+def frames_of(found: Inventory, first: int = 0, *, files: Files | None = None) -> Iterator[Frame]:
+    """The frames of a log that was looked at, from one on or all."""
     disk = files or RealFiles()
     if found.log.segments:
-        yield from Reader(disk, found.folder, found.log.segments[0].head.first).frames(found.log.end)
+        yield from Reader(disk, found.folder, max(first, found.log.segments[0].head.first)).frames(found.log.end)
 
 
 def verify(folder: str | Path, head: str = "", *, files: Files | None = None) -> Inventory:

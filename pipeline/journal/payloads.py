@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts import Alert
 from pipeline.errors import JournalError
+from pipeline.functions import FILE_MODULE
 from pipeline.journal.frames import VERSIONS, Content, Frame, Record
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 Payload = bytes | memoryview
+NAMED_ROWS = 16
 LENGTHS = struct.Struct("<II")
 UNREADABLE = (
     msgspec.MsgspecError,
@@ -152,7 +154,12 @@ def compressed(batch: Any, compression: str) -> Any:
 
 
 def codes_in(codes: NDArray[np.int32], symbols: int) -> tuple[list[int], NDArray[np.int32]]:
-    """The codes that occur, 0 first and in order, and for each row the place of its code among them."""
+    """The codes that occur, 0 first and in order, and for each row the place of its code among them.
+
+    Of few symbols and many rows all are named: their names cost less than to find out which occur.
+    """
+    if symbols * NAMED_ROWS <= len(codes):
+        return list(range(symbols + 1)), codes
     if len(codes) * 4 < symbols:
         found = np.unique(codes)
     else:
@@ -236,8 +243,9 @@ def rows_of(payload: Payload, symbols: SymbolTable) -> Ticks:
     columns = {name: found[name] if dtype else counting(head) for name, dtype in head.columns}
 
     codes = np.concatenate((np.zeros(1, np.int32), symbols.codes(head.names[1:])))
-    columns["symbol"] = codes[columns["symbol"]]
-    columns["symbol"].setflags(write=False)
+    if not np.array_equal(codes, np.arange(len(codes))):
+        columns["symbol"] = codes[columns["symbol"]]
+        columns["symbol"].setflags(write=False)
     return Ticks(columns, symbols)
 
 
@@ -269,12 +277,25 @@ class Chosen(msgspec.Struct, frozen=True):
         """What there is to say of a strategy."""
         kind = type(strategy)
         parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
-        return cls(strategy.name, f"{kind.__module__}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
+        return cls(strategy.name, f"{place_of(kind)}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
+
+    def without_secrets(self, conceal: Callable[[str], str]) -> "Chosen":
+        """The same as `conceal` would tell it."""
+        told = {name: conceal(value) for name, value in self.parameters.items()}
+        return Chosen(self.name, self.of, told, conceal(self.identity), self.code)
 
     @property
     def fingerprint(self) -> str:
         """Equal for strategies that judge alike."""
         return f"{self.identity} of code {self.code}"
+
+
+def place_of(kind: type) -> str:
+    """The module, by which it can be imported; of a user's file that was loaded by path, the file."""
+    if not kind.__module__.startswith(FILE_MODULE):
+        return kind.__module__
+    path, here = Path(inspect.getfile(kind)).absolute(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def digest_of(kind: type) -> str:

@@ -61,6 +61,14 @@ class CsvSink:
         writer.writerows(lines)
         self._file.append(text.getvalue().encode())
 
+    def position(self) -> str | None:
+        """Where to go on after what was flushed; None on standard output."""
+        return self._file.position()
+
+    def resume(self, position: str) -> bool:
+        """Go on there; whether the file still holds what it held."""
+        return self._file.resume(position)
+
     def flush(self) -> None:
         """Return when the alerts, at least the header, are on the disk."""
         if not self._file.size:

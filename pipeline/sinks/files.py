@@ -1,6 +1,7 @@
 """Files for sinks: opened before anything is read, and written so that a failed write can be repeated."""
 
 import errno
+import hashlib
 import os
 import stat
 from contextlib import suppress
@@ -11,6 +12,8 @@ from pipeline.errors import ReaderLeft, SinkError, UsageError
 __all__ = ["STANDARD_OUTPUT", "AppendedFile", "Destinations", "destination_of", "named_file", "open_file", "refusal", "sync_folder"]
 
 STANDARD_OUTPUT = "standard output"
+LOOKED_AT = 4096
+"""Bytes before a position by which a file is known again."""
 NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 HINTS = {errno.ENOENT: "make the folder first", errno.EISDIR: "name a file in it", errno.EACCES: "name a file you may write"}
 
@@ -113,6 +116,26 @@ class AppendedFile:
         self.size = 0
         self._half: tuple[bytes, int] = (b"", 0)
         self._lost: OSError | None = None
+
+    def position(self) -> str | None:
+        """What `resume` needs to go on here: the size, and a digest of what is before it; None for what is no file on a disk."""
+        return f"{self.size}:{self._digest(self.size)}" if self._regular else None
+
+    def resume(self, position: str) -> bool:
+        """Go on at a position, without what came after it; whether the file still holds what it held there. "" is its beginning."""
+        size = int(position.partition(":")[0] or 0)
+        if size > os.fstat(self._file).st_size or (position and f"{size}:{self._digest(size)}" != position):
+            return False
+        self.size = size
+        if size:
+            self._cut(size)
+            self._begun = True
+        return True
+
+    def _digest(self, size: int) -> str:
+        with open(self.destination, "rb") as file:
+            file.seek(max(size - LOOKED_AT, 0))
+            return hashlib.blake2b(file.read(min(size, LOOKED_AT)), digest_size=8).hexdigest()
 
     def append(self, text: bytes) -> None:
         """Write all of it, or none."""

@@ -26,6 +26,14 @@ class JsonLines:
         """Append one line for each object; nan and infinities become null. OSError leaves the file as it was."""
         self._file.append("".join([json_text(value) + "\n" for value in objects]).encode())
 
+    def position(self) -> str | None:
+        """As `AppendedFile.position`."""
+        return self._file.position()
+
+    def resume(self, position: str) -> bool:
+        """As `AppendedFile.resume`."""
+        return self._file.resume(position)
+
     def flush(self) -> None:
         """Return when the lines are on the disk."""
         self._file.sync()
@@ -49,6 +57,14 @@ class JsonlSink:
     def write(self, alerts: Sequence[Alert]) -> None:
         """Append one line for each alert, all or none of them."""
         self._lines.write([row_of(alert) for alert in alerts])
+
+    def position(self) -> str | None:
+        """Where to go on after what was flushed; None on standard output."""
+        return self._lines.position()
+
+    def resume(self, position: str) -> bool:
+        """Go on there; whether the file still holds what it held."""
+        return self._lines.resume(position)
 
     def flush(self) -> None:
         """Return when the alerts are on the disk."""

@@ -33,6 +33,8 @@ class ParquetSink:
     where the URL names no file, SinkError where it cannot be opened or its folder takes no new file.
     """
 
+    anew = True
+
     def __init__(self, path: str | Path, rows_a_group: int = ROWS_A_GROUP) -> None:
         self.destination = destination_of(named_file(path, "parquet"))
         self.rows_a_group = rows_a_group

@@ -14,8 +14,8 @@ __all__ = ["APPLICATION", "SCHEMA", "SqliteSink"]
 
 APPLICATION = 0x72787470
 """`PRAGMA application_id` of our files: "rxtp"."""
-SCHEMA = 2
-"""`PRAGMA user_version`: the version of the table below."""
+SCHEMA = 3
+"""`PRAGMA user_version`: the version of the tables below."""
 PATIENCE = 5.0
 
 CREATE = """
@@ -33,7 +33,9 @@ CREATE TABLE alerts (
     id TEXT NOT NULL PRIMARY KEY
 )
 """
-UPGRADES = {1: "ALTER TABLE alerts ADD COLUMN degraded INTEGER NOT NULL DEFAULT 0"}
+PLACES = "CREATE TABLE places (journal TEXT NOT NULL PRIMARY KEY, place TEXT NOT NULL)"
+KEEP_PLACE = "INSERT INTO places VALUES (?, ?) ON CONFLICT (journal) DO UPDATE SET place = excluded.place"
+UPGRADES = {1: "ALTER TABLE alerts ADD COLUMN degraded INTEGER NOT NULL DEFAULT 0", 2: PLACES}
 """What makes a table of the next version of one of this."""
 QUOTED = [f'"{name}"' for name in COLUMNS]
 INSERT = f"INSERT INTO alerts ({', '.join(QUOTED)}) VALUES ({', '.join('?' * len(QUOTED))}) ON CONFLICT (id) DO NOTHING"
@@ -69,6 +71,7 @@ class SqliteSink:
             tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             if not (application or version or tables):
                 db.execute(CREATE)
+                db.execute(PLACES)
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
             elif application != APPLICATION:
@@ -83,10 +86,21 @@ class SqliteSink:
 
     def write(self, alerts: Sequence[Alert]) -> None:
         """Add those that are not there yet, all of them or none."""
+        self.write_at(alerts, "", "")
+
+    def write_at(self, alerts: Sequence[Alert], journal: str, place: str) -> None:
+        """The same, and in the same transaction how far the alerts of a journal are in the database."""
         rows = [values_of(alert) for alert in alerts]
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             self._db.executemany(INSERT, rows)
+            if journal:
+                self._db.execute(KEEP_PLACE, (journal, place))
+
+    def place_of(self, journal: str) -> str | None:
+        """How far the alerts of a journal are in the database."""
+        found = self._db.execute("SELECT place FROM places WHERE journal = ?", (journal,)).fetchone()
+        return None if found is None else str(found[0])
 
     def flush(self) -> None:
         """Nothing to do: a write is on the disk when it returns."""

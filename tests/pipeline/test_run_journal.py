@@ -16,6 +16,7 @@ from pipeline import Alert, Ticks, run
 from pipeline.errors import JournalBroken, JournalError
 from pipeline.journal import Content, Journal
 from pipeline.journal.payloads import alerts_of, config_of
+from pipeline.journal.snapshot_bytes import to_bytes
 from pipeline.journaling import Journaling
 from pipeline.running import Run
 
@@ -211,3 +212,29 @@ def test_alerts_of_a_tampered_journal_are_not_silently_another_truth():
     made.on_oddity = lambda what: oddities.append(str(what))
     made.go()
     assert any("forged" in said or "are not what its rows give now" in said for said in oddities)
+
+
+@pytest.mark.parametrize("seed", range(tries(30)))
+def test_fault_9_the_state_of_a_run_that_was_interrupted_is_that_of_one_that_was_not(seed):
+    """To the last bit of every array: a snapshot and the rows after it, against all rows in one go, in the same batches."""
+    random, files = Random(seed), FaultyFiles(seed)
+    ticks, first, second = level_tape(seed, 150, 3, unknown=0.0), random.randrange(1, 70), random.randrange(70, 150)
+    whole = Run(Cut(ticks, first, second), *STRATEGIES)
+    whole.go()
+    for rows, cuts in ((second, (first,)), (150, ())):
+        how = Journaling(FOLDER, snapshot_rows=random.randrange(1, 90), files=files)
+        made = Run(Cut(ticks[:rows], *cuts), *STRATEGIES, journal=how)
+        made.go()
+    assert to_bytes(made.graph.snapshot()) == to_bytes(whole.graph.snapshot())
+
+
+def test_fault_10_the_journal_of_a_tape_holds_the_same_alerts_however_it_is_cut():
+    ticks = level_tape(8, 200, 3, unknown=0.0)
+    held = []
+    for cuts in ((), (1, 2, 3), tuple(range(1, 200))):
+        files = FaultyFiles()
+        run(Cut(ticks, *cuts), *STRATEGIES, journal=Journaling(FOLDER, files=files))
+        held.append(recorded_in(files))
+    assert held[0]
+    assert same(held[0], held[1])
+    assert same(held[1], held[2])

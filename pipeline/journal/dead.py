@@ -1,0 +1,77 @@
+"""Dead letters: alerts that a sink has refused for good, kept until somebody delivers or drops them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from pipeline.alerts import Alert
+from pipeline.errors import JournalError
+from pipeline.journal.files import Files, refusals
+from pipeline.journal.mark import write_whole
+
+__all__ = ["DeadLetter", "DeadLetters"]
+
+SUFFIX = ".dead.jsonl"
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """An alert, the sink that refused it, and why."""
+
+    sink: str
+    error: str
+    alert: Alert
+
+
+class DeadLetters:
+    """The dead letters of one sink, a line each in a file beside its cursor.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline.journal.files import RealFiles
+    >>> with TemporaryDirectory() as folder:
+    ...     letters = DeadLetters(Path(folder), "webhook", RealFiles())
+    ...     letters.add(Alert(symbol="SPY", time=1, id="a"), "webhook:", ValueError("400 Bad Request"))
+    ...     [(letter.alert.id, letter.error) for letter in letters]
+    [('a', 'ValueError: 400 Bad Request')]
+    """
+
+    def __init__(self, folder: Path, stem: str, files: Files) -> None:
+        self.path, self.files = folder / f"{stem}{SUFFIX}", files
+
+    def add(self, alert: Alert, sink: str, error: BaseException) -> None:
+        """Keep one; on the disk when this returns."""
+        line = msgspec.json.encode(DeadLetter(sink, f"{type(error).__name__}: {error}", alert)) + b"\n"
+        with refusals(self.path, "cannot be written"):
+            new = self.path.name not in self.files.names(self.path.parent)
+            file = self.files.append_to(self.path, new=new)
+            try:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                file.sync()
+            finally:
+                file.close()
+            if new:
+                self.files.sync_folder(self.path.parent)
+
+    def replace(self, letters: list[DeadLetter]) -> None:
+        """Put others in the place of all."""
+        with refusals(self.path, "cannot be written"):
+            write_whole(self.files, self.path, b"".join(msgspec.json.encode(letter) + b"\n" for letter in letters))
+
+    def __iter__(self) -> Iterator[DeadLetter]:
+        """Each once; a line that was being written when the power went is none, its alert comes again."""
+        try:
+            with refusals(self.path, "cannot be read"):
+                text = self.files.read(self.path)
+        except JournalError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return iter(())
+            raise
+        letters: dict[str, DeadLetter] = {}
+        for line in text.splitlines():
+            with suppress(msgspec.MsgspecError):
+                letter = msgspec.json.decode(line, type=DeadLetter)
+                letters[letter.alert.id] = letter
+        return iter(letters.values())

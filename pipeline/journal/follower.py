@@ -1,0 +1,278 @@
+"""A follower: one sink that follows the alerts of a journal at its own pace, from a cursor of its own.
+
+journal --alert on the disk--> [ what waits ] --thread--> write, flush --> cursor
+               what finds no room there is read from the log when its turn comes
+"""
+
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Protocol
+
+import msgspec
+
+from pipeline.alerts import Alert
+from pipeline.errors import ReaderLeft, Refused
+from pipeline.journal.cursors import Cursor, Cursors
+from pipeline.journal.dead import DeadLetters
+from pipeline.journal.frames import Content
+from pipeline.journal.log import Journal
+from pipeline.journal.payloads import alerts_of
+
+__all__ = ["AlertSink", "Follower", "Patience"]
+
+LOG = logging.getLogger("rxtape")
+CAPACITY = 10_000
+MOST_TOGETHER = 1_000
+
+
+class AlertSink(Protocol):
+    """What a follower asks of a sink (`pipeline.sinks.Sink`).
+
+    One that keeps what it is given has `resume(position) -> bool`, which goes on with what it held at a `position()`, or says that
+    this is not there any more; its `position()` is None where it keeps nothing after all. One that has `place_of(journal)` and
+    `write_at(alerts, journal, place)` keeps its place with the alerts. One of which `anew` is true is written anew by each run.
+    Such sinks get the whole log, all others begin at its end.
+    """
+
+    def write(self, alerts: Sequence[Alert]) -> None:
+        """Take alerts."""
+
+    def flush(self) -> None:
+        """Make sure of them."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How a sink that fails is tried again: pauses that double, with jitter, up to the longest; `trips` failures in a row are told.
+
+    At the end of a run a sink that fails has `at_end` seconds more, then its alerts wait for the next run.
+    """
+
+    first: float = 0.05
+    longest: float = 30.0
+    trips: int = 5
+    at_end: float = 10.0
+
+
+@dataclass(slots=True)
+class Part:
+    """Alerts of one frame that are to be delivered, from a place in it on; `last`: there are no more in it."""
+
+    frame: int
+    index: int
+    alerts: Sequence[Alert]
+    last: bool = True
+
+
+class Follower:
+    """One sink that follows the log on a thread of its own.
+
+    What fails is tried again with the same alerts. A sink that refuses an alert for good (`Refused`) loses it to its dead letters
+    and goes on. `on_fault(name, error)` hears when a sink has failed several times in a row, and when it has left.
+    """
+
+    def __init__(
+        self, name: str, sink: AlertSink, journal: Journal, cursors: Cursors, on_fault: Callable[[str, BaseException], None],
+        patience: Patience | None = None, capacity: int = CAPACITY, clock: Callable[[], float] = monotonic,
+        pause: Callable[[float], None] | None = None, say: Callable[[object], None] = LOG.warning,
+    ) -> None:  # fmt: skip
+        self.name, self.sink, self.journal, self.cursors, self.on_fault = name, sink, journal, cursors, on_fault
+        self.patience, self.capacity = patience or Patience(), capacity
+        self._clock, self._pause, self._say = clock, pause or self._wait, say
+        self.dead = DeadLetters(cursors.folder, cursors.path_of(name).stem, cursors.files)
+        self.fault: BaseException | None = None
+        self.anew: bool = getattr(sink, "anew", False)
+        self._jitter = random.Random(name)
+        self._changed = threading.Condition()
+        self._waiting: deque[Part] = deque()
+        self._lags, self._newest, self._queued = True, journal.synced, 0
+        self._ends_at: float | None = None
+        self._done = False
+        self.cursor = self._begun(cursors.of(name))
+        self._thread = threading.Thread(target=self.run, name=f"rxtape-sink-{name}", daemon=True)
+
+    def _begun(self, known: Cursor | None) -> Cursor:
+        """Where to go on."""
+        sink, first = self.sink, self.journal.first
+        if self.anew:
+            return Cursor(self.name, first)
+        if hasattr(sink, "place_of"):
+            frame, _, index = (sink.place_of(self.journal.identity.hex()) or f"{first}").partition(".")
+            return msgspec.structs.replace(known or Cursor(self.name, first), frame=max(int(frame), first), index=int(index or 0))
+        if hasattr(sink, "resume") and hasattr(sink, "position") and sink.position() is not None:
+            if known is not None and known.position and sink.resume(known.position):
+                return known
+            if known is not None and known.position:
+                since = f", from frame {first:,} on" if first > 1 else ""
+                self._say(f"{self.name} does not hold any more what it did; it is written anew from the journal{since}")
+            sink.resume("")
+            return Cursor(self.name, first)
+        return known or Cursor(self.name, self.journal.synced + 1)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self.cursors.save(self.cursor)  # now, that retention knows of it
+        self._thread.start()
+
+    def offer(self, frame: int, alerts: Sequence[Alert]) -> None:
+        """Alerts of a frame that is on the disk; never waits: without room they are read from the log later."""
+        with self._changed:
+            self._newest = max(frame, self._newest)
+            if not self._lags:
+                if self._queued + len(alerts) > self.capacity and self._queued:
+                    self._lags = True
+                else:
+                    self._waiting.append(Part(frame, 0, alerts))
+                    self._queued += len(alerts)
+            self._changed.notify_all()
+
+    def end(self, until: float) -> None:
+        """Deliver what there is, and come to an end; a sink that fails has until then."""
+        with self._changed:
+            self._ends_at = until
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Return when it has ended, or its time is over: a sink that does not return keeps its thread."""
+        assert self._ends_at is not None
+        self._thread.join(max(self._ends_at - self._clock(), 0.0) + 0.2)
+
+    @property
+    def owed(self) -> int:
+        """How many alerts of the log it has not got."""
+        found, cursor = 0, self.cursor
+        if self._done or isinstance(self.fault, ReaderLeft) or cursor.frame > self.journal.synced:
+            return 0
+        for frame in self.journal.reader(cursor.frame).frames(self.journal.synced):
+            if frame.content is Content.ALERTS:
+                found += len(alerts_of(frame)) - (cursor.index if frame.seq == cursor.frame else 0)
+        return found
+
+    # On its thread.
+
+    def run(self) -> None:
+        """Deliver until the end."""
+        try:
+            for parts in self._groups():
+                if not self._delivered(parts):
+                    return
+            if self._tried(self.sink.flush):
+                self.cursors.save(self.cursor)
+                self._done = True
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the log or the cursor cannot be read or written
+            self._fail(error)
+        finally:
+            self._close_sink()
+
+    def _groups(self) -> Iterator[list[Part]]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._lags or self._ends_at is not None)
+                parts, lags, until = list(self._waiting), self._lags, self._newest
+                self._waiting.clear()
+                self._queued = 0
+                if not parts:
+                    self._lags = False
+            if parts:
+                yield parts
+            elif lags:
+                yield from self._from_log(until)
+            else:
+                return
+
+    def _from_log(self, until: int) -> Iterator[list[Part]]:
+        place = self.cursor
+        if place.frame > until:
+            return
+        for frame in self.journal.reader(place.frame).frames(until):
+            if frame.content is Content.ALERTS:
+                alerts, begin = alerts_of(frame), place.index if frame.seq == place.frame else 0
+                for at in range(begin, len(alerts), MOST_TOGETHER):
+                    yield [Part(frame.seq, at, alerts[at : at + MOST_TOGETHER], at + MOST_TOGETHER >= len(alerts))]
+
+    def _delivered(self, parts: list[Part]) -> bool:
+        """Deliver, flush, and move the cursor; whether to go on."""
+        alerts, last, known = [alert for part in parts for alert in part.alerts], parts[-1], self.cursor
+        frame, index = (last.frame + 1, 0) if last.last else (last.frame, last.index + len(last.alerts))
+        dead = self._written(alerts, f"{frame}.{index}")
+        if dead is None or not (self.anew or self._tried(self.sink.flush)):
+            return False
+        position = self.sink.position() or "" if hasattr(self.sink, "position") else ""
+        self.cursor = Cursor(self.name, frame, index, position, delivered=known.delivered + len(alerts) - dead, dead=known.dead + dead)
+        if not self.anew:
+            self.cursors.save(self.cursor)
+        return True
+
+    def _written(self, alerts: Sequence[Alert], place: str) -> int | None:
+        """Write alerts together, or one by one where some are refused; how many were refused, None where it was given up."""
+        try:
+            if hasattr(self.sink, "write_at"):
+                done = self._tried(lambda: self.sink.write_at(alerts, self.journal.identity.hex(), place))  # type: ignore[attr-defined]
+            else:
+                done = self._tried(lambda: self.sink.write(alerts))
+        except Refused as error:
+            if len(alerts) == 1:
+                self.dead.add(alerts[0], self.name, error)
+                return 1
+        else:
+            return 0 if done else None
+        refused = 0
+        for alert in alerts:
+            if (count := self._written([alert], place)) is None:
+                return None
+            refused += count
+        return refused
+
+    def _tried(self, act: Callable[[], None]) -> bool:
+        """Do it until it is done; False where the sink has left, or the time is over."""
+        failures, pause = 0, self.patience.first
+        while True:
+            try:
+                act()
+            except Refused:
+                raise
+            except ReaderLeft as error:
+                self._fail(error, "left")
+                return False
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a sink raises is tried again
+                failures += 1
+                if failures == self.patience.trips or (self._is_over() and failures < self.patience.trips):
+                    self._fail(error, "waits")
+                self.fault = error
+                if self._is_over():
+                    return False
+                self._pause(getattr(error, "retry_after", None) or pause * self._jitter.uniform(0.5, 1.0))
+                pause = min(pause * 2, self.patience.longest)
+            else:
+                self.fault = None
+                return True
+
+    def _is_over(self) -> bool:
+        return self._ends_at is not None and self._clock() >= self._ends_at
+
+    def _wait(self, seconds: float) -> None:
+        """A pause, which the end of the run cuts short: then it is tried often, and given up in time."""
+        with self._changed:
+            self._changed.wait(seconds if self._ends_at is None else min(seconds, max(self._ends_at - self._clock(), 0.0)))
+
+    def _fail(self, error: BaseException, status: str = "waits") -> None:
+        self.fault = error
+        try:
+            self.cursors.save(msgspec.structs.replace(self.cursor, status=status, error=f"{type(error).__name__}: {error}"))
+        except (Exception, SystemExit) as worse:  # noqa: BLE001 - told below, the cursor is where it was
+            error = worse
+        self.on_fault(self.name, error)
+
+    def _close_sink(self) -> None:
+        try:
+            self.sink.close()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - reported as the sink's fault
+            self.on_fault(self.name, error)

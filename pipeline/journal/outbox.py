@@ -1,0 +1,56 @@
+"""The outbox: the sinks of a run with a journal, each of which follows it from a cursor of its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import Any
+
+from pipeline.alerts import Alert
+from pipeline.journal.cursors import Cursors
+from pipeline.journal.follower import AlertSink, Follower, Patience
+from pipeline.journal.log import Journal
+
+__all__ = ["Outbox"]
+
+
+class Outbox:
+    """The sinks of a run with a journal. None of them holds up the run or another sink.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pipeline.journal.payloads import alerts_record
+    >>> from pipeline.sinks.memory import MemorySink
+    >>> with TemporaryDirectory() as folder, Journal.open(folder) as journal:
+    ...     outbox, alerts = Outbox(journal, {"memory": MemorySink()}, print), [Alert(symbol="SPY", time=1, id="a")]
+    ...     frame = journal.append(alerts_record(alerts), urgent=True)
+    ...     outbox.offer(frame, alerts)
+    ...     outbox.close(), [alert.id for alert in outbox.followers["memory"].sink.alerts]
+    ({}, ['a'])
+    """
+
+    def __init__(
+        self, journal: Journal, sinks: Mapping[str, AlertSink], on_fault: Callable[[str, BaseException], None],
+        patience: Patience | None = None, **how: Any,
+    ) -> None:  # fmt: skip
+        self.cursors, self.patience = Cursors(journal.folder, journal.files), patience or Patience()
+        self.followers = {name: Follower(name, sink, journal, self.cursors, on_fault, self.patience, **how) for name, sink in sinks.items()}
+        for follower in self.followers.values():
+            follower.start()
+
+    def offer(self, frame: int, alerts: Sequence[Alert]) -> None:
+        """Alerts of a frame, once it is on the disk."""
+        for follower in self.followers.values():
+            follower.offer(frame, alerts)
+
+    def least(self) -> int:
+        """The last frame that every sink has done with, those of earlier runs too; one that is written anew needs all of them."""
+        if any(follower.anew for follower in self.followers.values()):
+            return 0
+        return min((cursor.frame - 1 for cursor in self.cursors.all()), default=1 << 62)
+
+    def close(self, clock: Callable[[], float] = monotonic) -> dict[str, int]:
+        """Deliver what can be delivered and close the sinks; how many alerts wait for the next run, by sink."""
+        until = clock() + self.patience.at_end
+        for follower in self.followers.values():
+            follower.end(until)
+        for follower in self.followers.values():
+            follower.join()
+        return {name: owed for name, follower in self.followers.items() if (owed := follower.owed)}

@@ -1,0 +1,214 @@
+"""A webhook: each alert as JSON in a POST of its own, signed, to an address that was checked."""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from urllib.parse import parse_qs, urlsplit
+
+from pipeline.alerts import Alert
+from pipeline.errors import Refused, SinkError, UsageError
+from pipeline.sinks.rows import json_text, row_of
+
+__all__ = ["WebhookSink", "public_address"]
+
+TIMEOUT = 10.0
+LONGEST_ANSWER = 1 << 16
+LONGEST_PAUSE = 3600.0
+SHOWN = 200
+ANOTHER_TIME = {401, 403, 404, 408, 425, 429}
+"""Answers of 400 to 499 that are not about the alert: the door is closed, or it is not the time."""
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+EXAMPLE = "write webhook:https://example.com/alerts, with #secret=NAME_OF_A_VARIABLE to sign what is sent"
+
+
+class NoSuchAnswer(SinkError):
+    """The other side did not take it, and may the next time; `retry_after` are the seconds it asked for."""
+
+    def __init__(self, said: str, retry_after: float | None = None) -> None:
+        super().__init__(said)
+        self.retry_after = retry_after
+
+
+class WebhookSink:
+    """Posts every alert to `https://host/path`, once or, after a fault, again under the same `Idempotency-Key`, its id.
+
+    What follows a # is for us: `secret=NAME` is the environment variable that holds the key of the signature, `allow=private` lets
+    it reach addresses that are not public, and plain http there. Signed as Standard Webhooks says: `webhook-id`,
+    `webhook-timestamp`, and `webhook-signature`, "v1," and the base64 of HMAC-SHA256 over "id.timestamp.body". Redirects are
+    not followed. `Retry-After` is kept to.
+
+    Raises UsageError for what is no such URL, and for a variable that is not set. `write` raises Refused where the alert itself is not
+    wanted (400 to 499, but for 401, 403, 404, 408, 425 and 429), else SinkError.
+
+    >>> WebhookSink("https://hooks.example.com/services/T0/s3cret").label
+    'webhook:https://hooks.example.com/#306050cc'
+    """
+
+    def __init__(
+        self, target: str, *, environment: Mapping[str, str] = os.environ, resolve: Callable[..., list[tuple[object, ...]]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        url = urlsplit(target)
+        options = {name: values[-1] for name, values in parse_qs(url.fragment, keep_blank_values=True).items()}
+        if url.scheme not in ("https", "http") or not url.hostname or options.keys() - {"secret", "allow"} or url.username:
+            raise UsageError(f"webhook:{shown(target)} is no address of a webhook; {EXAMPLE}")
+        self._private = options.get("allow") == "private"
+        if url.scheme == "http" and not self._private:
+            raise UsageError(f"webhook:{shown(target)} is not encrypted; write https, or #allow=private for a host of your own")
+        self.host, self._port, self._tls = url.hostname, url.port or (443 if url.scheme == "https" else 80), url.scheme == "https"
+        self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        self.label = f"webhook:{shown(target)}#{hashlib.blake2b(target.encode(), digest_size=4).hexdigest()}"
+        self._key = key_of(options.get("secret", ""), environment)
+        self._resolve, self._clock = resolve or socket.getaddrinfo, clock
+        self._connection: http.client.HTTPConnection | None = None
+        self._sent: set[str] = set()
+
+    def write(self, alerts: Sequence[Alert]) -> None:
+        """Post them one after another; those of a call that failed are not posted twice."""
+        for alert in alerts:
+            if alert.id not in self._sent:
+                self._post(alert)
+                self._sent.add(alert.id)
+        self._sent.clear()
+
+    def _post(self, alert: Alert) -> None:
+        body = body_of(alert)
+        try:
+            connection = self._connected()
+            connection.request("POST", self._path, body, self._headers(alert, body))
+            answer = connection.getresponse()
+            text = read_whole(answer)
+        except (OSError, http.client.HTTPException) as error:
+            self._let_go()
+            raise NoSuchAnswer(f"{self.label}: {type(error).__name__}: {error}") from error
+        if len(text) > LONGEST_ANSWER or answer.will_close:
+            self._let_go()
+        if not 200 <= answer.status < 300:
+            self._refuse(answer, text)
+
+    def _refuse(self, answer: http.client.HTTPResponse, text: bytes) -> None:
+        said = f"{self.label} answers {answer.status} {answer.reason}: {text[:SHOWN].decode(errors='replace')}".rstrip(": ")
+        if 300 <= answer.status < 400:
+            raise NoSuchAnswer(f"{said}; redirects are not followed, name the address itself")
+        if 400 <= answer.status < 500 and answer.status not in ANOTHER_TIME:
+            raise Refused(said)
+        raise NoSuchAnswer(said, seconds_of(answer.getheader("Retry-After", ""), self._clock()))
+
+    def _headers(self, alert: Alert, body: bytes) -> dict[str, str]:
+        key = alert.id if re.fullmatch(r"[!-~]{1,200}", alert.id) else hashlib.blake2b(alert.id.encode(), digest_size=10).hexdigest()
+        found = {"Content-Type": "application/json", "User-Agent": "rxtape", "Idempotency-Key": key, "webhook-id": key}
+        found["webhook-timestamp"] = moment = str(int(self._clock()))
+        if self._key:
+            digest = hmac.digest(self._key, b".".join((key.encode(), moment.encode(), body)), "sha256")
+            found["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+        return found
+
+    def _connected(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            found = [str(each[4][0]) for each in self._resolve(self.host, self._port, type=socket.SOCK_STREAM)]  # type: ignore[index]
+            if not found or not (self._private or all(map(public_address, found))):
+                raise SinkError(f"{self.label} leads to {', '.join(found) or 'no address'}, which is not public; #allow=private allows it")
+            if self._tls:
+                self._connection = Secured(self.host, self._port, found[0])
+            else:
+                self._connection = http.client.HTTPConnection(found[0], self._port, timeout=TIMEOUT)
+        return self._connection
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def flush(self) -> None:
+        """Nothing to do: an alert was taken when its answer came."""
+
+    def close(self) -> None:
+        """End the connection."""
+        self._let_go()
+
+
+class Secured(http.client.HTTPSConnection):
+    """TLS to one address, with the certificate of the host: a name that leads elsewhere by now does not matter."""
+
+    def __init__(self, host: str, port: int, address: str) -> None:
+        self._context_of_host = ssl.create_default_context()
+        super().__init__(host, port, timeout=TIMEOUT, context=self._context_of_host)
+        self._address = address
+
+    def connect(self) -> None:
+        """Connect to the address, and no other."""
+        plain = socket.create_connection((self._address, self.port), TIMEOUT)
+        self.sock = self._context_of_host.wrap_socket(plain, server_hostname=self.host)
+
+
+def body_of(alert: Alert) -> bytes:
+    """The alert as JSON that is harmless in a page, too.
+
+    >>> b"<" in body_of(Alert("SPY", 0, message="<script>"))
+    False
+    """
+    text = json_text(row_of(alert))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").encode()
+
+
+def read_whole(answer: http.client.HTTPResponse) -> bytes:
+    """An answer, as far as it is short and quick."""
+    until, found = time.monotonic() + TIMEOUT, b""
+    while len(found) <= LONGEST_ANSWER and (more := answer.read1(LONGEST_ANSWER)):
+        found += more
+        if time.monotonic() > until:
+            raise TimeoutError(f"no end of the answer within {TIMEOUT:g} s")
+    answer.close()  # all of it was read, and the connection is free for the next
+    return found
+
+
+def public_address(text: str) -> bool:
+    """Whether an address is one of the public Internet, whatever it is wrapped in.
+
+    >>> [public_address(text) for text in ("93.184.216.34", "127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "64:ff9b::a00:1")]
+    [True, False, False, False, False]
+    """
+    address: Address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in NAT64:
+            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if any(each is not None and not (each.is_global and not each.is_multicast) for each in inner):
+            return False
+        if address.ipv4_mapped is not None:
+            return True
+    return address.is_global and not address.is_multicast
+
+
+def shown(target: str) -> str:
+    """A URL without what may be a secret in it: user, path and query."""
+    url = urlsplit(target)
+    return f"{url.scheme}://{url.hostname}{f':{url.port}' if url.port else ''}/" if url.hostname else target.partition("#")[0][:SHOWN]
+
+
+def key_of(variable: str, environment: Mapping[str, str]) -> bytes:
+    """The key that a variable holds; "whsec_" and base64, or the text itself."""
+    if not variable:
+        return b""
+    if not (text := environment.get(variable, "")):
+        raise UsageError(f"the variable {variable}, which holds the key of the webhook's signature, is not set")
+    return base64.b64decode(text.removeprefix("whsec_")) if text.startswith("whsec_") else text.encode()
+
+
+def seconds_of(text: str, now: float) -> float | None:
+    """What `Retry-After` says: seconds, or a date; None where it says nothing."""
+    try:
+        found = float(text) if text.strip().isdigit() else parsedate_to_datetime(text).timestamp() - now
+    except (TypeError, ValueError):
+        return None
+    return min(max(found, 0.0), LONGEST_PAUSE)

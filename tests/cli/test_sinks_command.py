@@ -1,0 +1,79 @@
+"""`rxtape sinks`: what waits is told, delivered and forgotten."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_folder import filled, problems, rxtape
+
+from pipeline.alerts import Alert
+from pipeline.errors import Refused
+from pipeline.journal import Journal
+from pipeline.journal.cursors import Cursor, Cursors
+from pipeline.journal.dead import DeadLetters
+from pipeline.journal.payloads import alerts_record
+
+NAME = "jsonl:alerts.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working folder with a journal `j` of three alerts, of which a sink has got one, and refused another."""
+    monkeypatch.chdir(filled(tmp_path))
+    with Journal.open("j") as journal:
+        journal.append(alerts_record([alert(1), alert(2)]))
+        journal.append(alerts_record([alert(3)]))
+    cursors = Cursors("j")
+    cursors.save(Cursor(NAME, 1, 1, status="waits", error="OSError: no room", delivered=1, dead=1))
+    DeadLetters(cursors.folder, cursors.path_of(NAME).stem, cursors.files).add(alert(9), NAME, Refused("400 Bad Request"))
+    return tmp_path
+
+
+def alert(number):
+    return Alert("SPY", number, id=f"id{number}")
+
+
+def ids():
+    return [json.loads(line)["id"] for line in Path("alerts.jsonl").read_text().splitlines()]
+
+
+def test_status_tells_what_waits_and_what_is_wrong():
+    done = rxtape("sinks", "status", "--journal", "j")
+    assert done.stdout == f"{NAME}  waits, 1 delivered, 2 waiting, 1 refused, frame 1 is next; OSError: no room\n"
+    (line,) = rxtape("sinks", "status", "--journal", "j", "--json").stdout.splitlines()
+    assert json.loads(line)["waiting"] == 2
+
+
+def test_retry_delivers_what_waits_and_what_was_refused():
+    done = rxtape("sinks", "retry", "--journal", "j", "-o", "sqlite:alerts.db")
+    assert done.exit_code == 2
+    assert "did you mean" in done.stderr or NAME in done.stderr
+    cursors = Cursors("j")
+    cursors.save(Cursor("memory:", 1, 1, delivered=1))
+    letters = DeadLetters(cursors.folder, cursors.path_of("memory:").stem, cursors.files)
+    letters.add(alert(8), "memory:", Refused("400 Bad Request"))
+    done = rxtape("sinks", "retry", "--journal", "j", "-o", "memory:")
+    assert (done.exit_code, done.stdout) == (0, "memory:  1 of 1 refused alerts were taken, 0 alerts wait\n")
+    assert not list(letters)
+    assert [each.frame for each in Cursors("j").all()] == [1, 3]
+
+
+def test_a_file_of_which_nothing_is_known_is_written_from_the_log():
+    done = rxtape("sinks", "retry", "--journal", "j", "-o", NAME)
+    assert (done.exit_code, done.stdout) == (1, f"{NAME}  0 of 1 refused alerts were taken, 0 alerts wait\n")
+    assert ids() == ["id1", "id2", "id3"]
+    assert rxtape("sinks", "status", "--journal", "j").stdout.startswith(f"{NAME}  well, ")
+
+
+def test_retry_needs_the_journal_for_itself():
+    with Journal.open("j"):
+        done = rxtape("sinks", "retry", "--journal", "j", "-o", NAME)
+    assert done.exit_code == 1
+    assert "is locked by" in done.stderr
+
+
+def test_forget_drops_a_cursor():
+    (said,) = problems(rxtape("sinks", "forget", "jsonl:alert.jsonl", "--journal", "j"))
+    assert NAME in said
+    assert rxtape("sinks", "forget", NAME, "--journal", "j").exit_code == 0
+    assert rxtape("sinks", "status", "--journal", "j").stdout == ""

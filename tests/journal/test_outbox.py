@@ -1,0 +1,270 @@
+"""The outbox, judged by one oracle: what a sink holds after any faults is what the journal says, in order, none twice."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from faulty_files import FaultyFiles, PowerCut
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from journals import opened
+from tries import tries
+
+from pipeline.alerts import Alert
+from pipeline.errors import JournalDamaged, ReaderLeft, Refused
+from pipeline.journal import Keep
+from pipeline.journal.cursors import Cursor, Cursors
+from pipeline.journal.follower import Follower, Patience
+from pipeline.journal.outbox import Outbox
+from pipeline.journal.payloads import alerts_record
+from pipeline.sinks.csv import CsvSink
+from pipeline.sinks.jsonl import JsonlSink
+from pipeline.sinks.parquet import ParquetSink
+from pipeline.sinks.sqlite import SqliteSink
+
+
+def alert(number: int) -> Alert:
+    return Alert(symbol="A", time=number, id=f"id{number:04}", message="x" * (number % 50))
+
+
+class Kept:
+    """A sink in memory that tells apart what was flushed, and may fail: `faults` are errors by the number of the call to write."""
+
+    def __init__(self, faults=None) -> None:
+        self.written, self.faults, self.calls, self.closed = [], dict(faults or {}), 0, 0
+
+    def write(self, alerts):
+        self.calls += 1
+        if (error := self.faults.get(self.calls)) is not None:
+            raise error
+        self.written += [each.id for each in alerts]
+
+    def flush(self):
+        """All is well."""
+
+    def close(self):
+        self.closed += 1
+
+
+def follow(journal, sink, name="kept", until=0.0, **options):
+    """Deliver all there is on this thread; the follower and what it said."""
+    faults, pauses = [], []
+    options.setdefault("pause", pauses.append)
+    follower = Follower(name, sink, journal, Cursors(journal.folder, journal.files), lambda *fault: faults.append(fault), **options)
+    follower.cursors.save(follower.cursor)
+    follower.end(follower._clock() + until)
+    follower.run()
+    return follower, faults, pauses
+
+
+def told(journal, count, first=1):
+    """Append frames of one to three alerts each, up to a number."""
+    number = first
+    while number <= count:
+        together = [alert(each) for each in range(number, min(number + number % 3 + 1, count + 1))]
+        journal.append(alerts_record(together), urgent=True)
+        number += len(together)
+
+
+OPENED = {"jsonl": JsonlSink, "csv": CsvSink, "sqlite": SqliteSink, "parquet": ParquetSink}
+
+
+def ids_in(kind: str, path: Path) -> list[str]:
+    if kind == "jsonl":
+        return [json.loads(line)["id"] for line in path.read_text().splitlines()]
+    if kind == "csv":
+        return [line.rsplit(",", 1)[1].strip('"') for line in path.read_text().splitlines()[1:]]
+    if kind == "sqlite":
+        import sqlite3
+
+        return [row[0] for row in sqlite3.connect(path).execute("SELECT id FROM alerts ORDER BY rowid")]
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path)["id"].to_pylist()
+
+
+@pytest.mark.parametrize("kind", OPENED)
+@settings(max_examples=tries(40), deadline=None)
+@given(lives=st.lists(st.tuples(st.integers(0, 12), st.integers(1, 14)), min_size=1, max_size=5), seed=st.integers(0, 1000))
+def test_fault_2_killed_between_any_two_steps_a_sink_holds_each_alert_once(kind, lives, seed, tmp_path_factory):
+    """What a sink writes is there at once; the cursor's file is on a disk that loses what was not synced."""
+    path, files, count = tmp_path_factory.mktemp("sink") / f"alerts.{kind}", FaultyFiles(seed), 0
+    for more, steps in lives:
+        journal = opened(files)
+        told(journal, count + more, count + 1)
+        count += more
+        files.cut_at = files.steps + steps
+        try:
+            follow(journal, OPENED[kind](path), f"{kind}:alerts")
+            journal.close()
+        except PowerCut:
+            files = files.after_power_cut()
+        files.cut_at = -1
+        files.held.clear()
+    journal = opened(files)
+    follow(journal, OPENED[kind](path), f"{kind}:alerts")
+    assert ids_in(kind, path) == [alert(number).id for number in range(1, count + 1)]
+
+
+@given(failing=st.sets(st.integers(1, 40), max_size=25), count=st.integers(1, 20))
+@settings(max_examples=tries(60), deadline=None)
+def test_fault_60_a_sink_that_raises_now_and_then_gets_everything_once(failing, count):
+    journal = opened(FaultyFiles())
+    sink = Kept({call: OSError("not now") for call in failing})
+    cursors = Cursors(journal.folder, journal.files)
+    cursors.save(Cursor("kept", 1))
+    told(journal, count)
+    follower, _, pauses = follow(journal, sink, until=1e9)
+    assert sink.written == [alert(number).id for number in range(1, count + 1)]
+    assert follower.owed == 0
+    assert len(pauses) == len([call for call in failing if call <= sink.calls])
+    assert all(0 < pause <= 30 for pause in pauses)
+
+
+def test_fault_60_pauses_double_with_jitter_up_to_the_longest_and_an_outage_is_told_once():
+    journal = opened(FaultyFiles())
+    Cursors(journal.folder, journal.files).save(Cursor("kept", 1))
+    told(journal, 1)
+    sink = Kept({call: OSError("down") for call in range(1, 15)})
+    _, faults, pauses = follow(journal, sink, until=1e9, patience=Patience(first=1.0, longest=20.0, trips=3))
+    assert [error.args for _, error in faults] == [("down",)]
+    wanted = [1, 2, 4, 8, 16] + [20] * 9
+    assert all(0.5 * most <= pause <= most for pause, most in zip(pauses, wanted, strict=True))
+    assert len({pause / most for pause, most in zip(pauses, wanted, strict=True)}) > 5
+    assert Cursors(journal.folder, journal.files).of("kept").status == "well"
+
+
+def test_fault_60_what_is_refused_for_good_is_set_aside_and_the_others_get_through():
+    class Picky(Kept):
+        def write(self, alerts):
+            if any(each.id == "id0004" for each in alerts):
+                raise Refused("400 Bad Request")
+            super().write(alerts)
+
+    journal, sink = opened(FaultyFiles()), Picky()
+    Cursors(journal.folder, journal.files).save(Cursor("kept", 1))
+    told(journal, 9)
+    follower, faults, pauses = follow(journal, sink)
+    assert sink.written == [alert(number).id for number in range(1, 10) if number != 4]
+    assert [(letter.alert, letter.error) for letter in follower.dead] == [(alert(4), "Refused: 400 Bad Request")]
+    assert (faults, pauses) == ([], [])
+    cursor = follower.cursors.of("kept")
+    assert (cursor.delivered, cursor.dead) == (8, 1)
+
+
+def test_fault_6_a_sink_that_hangs_holds_the_end_up_no_longer_than_its_time_and_gets_its_alerts_next_time(tmp_path):
+    journal, hangs = opened(folder=tmp_path / "journal"), threading.Event()
+
+    class Hanging(Kept):
+        def write(self, alerts):
+            hangs.wait()
+            super().write(alerts)
+
+    Cursors(journal.folder, journal.files).save(Cursor("stuck", 1))
+    Cursors(journal.folder, journal.files).save(Cursor("well", 1))
+    told(journal, 7)
+    well = Kept()
+    outbox = Outbox(journal, {"stuck": Hanging(), "well": well}, lambda *fault: None, Patience(at_end=0.1))
+    assert outbox.close() == {"stuck": 7}
+    assert well.written == [alert(number).id for number in range(1, 8)]
+    again = Kept()
+    follow(journal, again, "stuck")
+    assert again.written == well.written
+    hangs.set()
+
+
+def test_fault_61_a_slow_sink_is_fed_from_the_log_and_holds_nothing_up(tmp_path):
+    journal, may = opened(folder=tmp_path / "journal"), threading.Semaphore(0)
+
+    class Slow(Kept):
+        def write(self, alerts):
+            may.acquire()
+            super().write(alerts)
+
+    slow, quick = Slow(), Kept()
+    outbox = Outbox(journal, {"slow": slow, "quick": quick}, lambda *fault: None, capacity=20)
+    for number in range(1, 401):
+        outbox.offer(journal.append(alerts_record([alert(number)]), urgent=True), [alert(number)])
+        assert outbox.followers["slow"]._queued <= 20
+    may.release(1000)
+    assert outbox.close() == {}
+    assert slow.written == quick.written == [alert(number).id for number in range(1, 401)]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+@pytest.mark.parametrize("what", ["deleted", "rotated", "shorter", "torn", "other", "longer"])
+def test_fault_64_a_file_that_is_not_what_it_was_is_written_anew_and_one_that_is_longer_is_cut(kind, what, tmp_path):
+    path, journal, said = tmp_path / f"alerts.{kind}", opened(FaultyFiles()), []
+    told(journal, 9)
+    follow(journal, OPENED[kind](path), kind)
+    before = path.read_bytes()
+    if what == "deleted":
+        path.unlink()
+    elif what == "rotated":
+        path.rename(tmp_path / "old")
+    elif what == "shorter":
+        path.write_bytes(before[:-200])
+    elif what == "torn":
+        path.write_bytes(before[:-1])
+    elif what == "other":
+        path.write_bytes(before[:-9] + b"tampered!")
+    else:
+        path.write_bytes(before + b'{"half')
+    told(journal, 15, 10)
+    follow(journal, OPENED[kind](path), kind, say=lambda what: said.append(str(what)))
+    assert ids_in(kind, path) == [alert(number).id for number in range(1, 16)]
+    assert path.read_bytes()[: len(before)] == before
+    assert bool(said) == (what != "longer")
+
+
+def test_a_console_begins_with_what_comes_and_a_file_with_all_there_is(tmp_path):
+    journal, sink = opened(FaultyFiles()), Kept()
+    told(journal, 5)
+    follower, _, _ = follow(journal, sink)
+    assert (sink.written, sink.closed, follower.owed) == ([], 1, 0)
+    told(journal, 8, 6)
+    follow(journal, sink)
+    assert sink.written == ["id0006", "id0007", "id0008"]
+
+
+def test_a_reader_who_has_left_is_owed_nothing():
+    journal = opened(FaultyFiles())
+    Cursors(journal.folder, journal.files).save(Cursor("kept", 1))
+    told(journal, 3)
+    follower, faults, _ = follow(journal, Kept({1: ReaderLeft("nobody reads")}))
+    assert (follower.owed, len(faults)) == (0, 1)
+    assert follower.cursors.of("kept").status == "left"
+
+
+def test_retention_never_goes_past_a_cursor_also_of_a_sink_that_is_not_there():
+    journal = opened(FaultyFiles())
+    Cursors(journal.folder, journal.files).save(Cursor("absent", 12))
+    for first in range(1, 300, 20):
+        told(journal, first + 19, first)
+    follow(journal, Kept())
+    outbox = Outbox(journal, {}, lambda *fault: None)
+    assert outbox.least() == 11
+    journal.retain(Keep(size=1), outbox.least())
+    assert journal.first <= 12
+    outbox.cursors.forget("absent")
+    journal.retain(Keep(size=1), outbox.least())
+    assert journal.first > 12
+
+
+def test_fault_14_a_log_that_ends_before_what_a_sink_has_seen_is_refused():
+    files = FaultyFiles()
+    journal = opened(files)
+    told(journal, 9)
+    journal.close()
+    backup = files.copy()
+    journal = opened(files)
+    told(journal, 20, 10)
+    cursors = Cursors(journal.folder, files)
+    cursors.save(Cursor("kept", journal.end + 1))
+    journal.close()
+    for path, content in files.files.items():
+        if path.parent.name == "cursors":
+            backup.files[path] = content
+    with pytest.raises(JournalDamaged, match="acknowledged"):
+        opened(backup, acknowledged=Cursors(journal.folder, backup).seen())
