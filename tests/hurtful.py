@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pipeline.hurtful import hurtful_tape
 from pipeline.ticks import Kind, Ticks
 
+KINDS = {kind.value: kind.name for kind in Kind}
+
 
 @st.composite
 def tapes(draw: st.DrawFn, most_rows: int = 160, absurd: float = 0.01) -> Ticks:
@@ -31,8 +33,8 @@ def reference_rows(ticks: Ticks) -> list[ref.Row]:
     names = ("price", "size", "bid", "ask", "bid_size", "ask_size")
     absent = np.full(len(ticks), np.nan)
     columns = [ticks.columns.get(name, absent).tolist() for name in names]
-    symbols = [ticks.symbols.name(code) or None for code in ticks.symbol.tolist()]
-    kinds = [Kind(kind).name for kind in ticks.kind.tolist()]
+    symbols = [name or None for name in ticks.symbols.names(ticks.symbol.tolist())]
+    kinds = [KINDS[kind] for kind in ticks.kind.tolist()]
     return [ref.Row(*row) for row in zip(ticks.time.tolist(), symbols, kinds, *columns, strict=True)]
 
 

@@ -26,9 +26,14 @@ def executed(path: Path, folder: Path) -> NotebookNode:
     return notebook
 
 
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells of code, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
     """All outputs of all cells."""
-    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
 
 
 def complaints(notebook: NotebookNode) -> list[str]:

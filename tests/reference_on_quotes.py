@@ -46,7 +46,8 @@ def spread_widening(rows: Sequence[Row], p: Any) -> list[Told]:
             continue
         window = windows.setdefault(row.symbol, Window(nanoseconds(p.over)))
         if row.kind == "QUOTE":
-            newest[row.symbol] = (row.ask - row.bid) / ((row.bid + row.ask) / 2) * 1e4
+            middle = (row.bid + row.ask) / 2
+            newest[row.symbol] = (row.ask - row.bid) / middle * 1e4 if middle > 0 else math.nan
             if not math.isnan(newest[row.symbol]):
                 window.add(row.time, newest[row.symbol])
         window.shed(row.time)

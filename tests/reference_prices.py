@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from reference_exact import DIGITS, NAN, decimal, rounded, total
-from reference_tape import Inputs, Numbers, Session, Values, Window, each_row, nanoseconds, since_open
+from reference_tape import Inputs, Numbers, Session, Values, Window, each_row, known, nanoseconds, since_open
 
 
 def column(inputs: Inputs[float]) -> Values:
@@ -41,8 +41,8 @@ def spread(quotes: Inputs[Numbers]) -> Values:
 
 
 def spread_bps(quotes: Inputs[Numbers]) -> Values:
-    """Ask minus bid in 1/10,000 of mid, of (bid, ask) inputs; NaN where mid is 0."""
-    return _of_last_quote(quotes, lambda bid, ask: (ask - bid) / ((bid + ask) / 2) * 10_000 if bid + ask else None)
+    """Ask minus bid in 1/10,000 of mid, of (bid, ask) inputs; NaN where mid is not above 0."""
+    return _of_last_quote(quotes, lambda bid, ask: (ask - bid) / ((bid + ask) / 2) * 10_000 if bid + ask > 0 else None)
 
 
 def _of_last_quote(quotes: Inputs[Numbers], value: Callable[[Fraction, Fraction], Fraction | None]) -> Values:
@@ -134,13 +134,16 @@ def session_low(inputs: Inputs[float], session: Session) -> Values:
 
 
 def order_flow_imbalance(quotes: Inputs[Numbers], over: str) -> Values:
-    """Sum in the window of what each quote added to the bid less to the ask (Cont, Kukanov, Stoikov), of (bid, bid_size, ask, ask_size)."""
+    """Sum in the window of what each quote added to the bid less to the ask (Cont, Kukanov, Stoikov), of (bid, bid_size, ask, ask_size).
+
+    A quote with a NaN in it is passed over.
+    """
 
     def at(past: Inputs[Numbers], now: int) -> float:
         moves = [(quote.time, _flow(before.x, quote.x)) for before, quote in pairwise(past)]
         return rounded(total(flow for time, flow in moves if now - nanoseconds(over) < time))
 
-    return each_row(quotes, at)
+    return each_row(known(quotes), at)
 
 
 def _flow(before: Numbers, quote: Numbers) -> Fraction:

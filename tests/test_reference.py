@@ -166,6 +166,8 @@ def test_quotes_stand_until_the_next() -> None:
     same(ref.mid(quotes), [NAN, 100, 100, NAN, 0])
     same(ref.spread(quotes), [NAN, 2, 2, NAN, 2])
     same(ref.spread_bps(quotes), [NAN, 200, 200, NAN, NAN])
+    below_zero = ref.inputs_of([quote(0, "A", -37.7, -37.5), quote(1, "A", -0.1, 0.3)], "bid", "ask")
+    same(ref.spread_bps(below_zero), [NAN, 40_000])
 
 
 def test_order_flow_follows_cont_kukanov_and_stoikov() -> None:
@@ -173,6 +175,8 @@ def test_order_flow_follows_cont_kukanov_and_stoikov() -> None:
     flows = [0, (8 - 5) - (4 - 5), 2 - 0, -2 + 4]
     quotes = ref.inputs_of([*rows, gap(4, "A"), gap(5, "A")], "bid", "bid_size", "ask", "ask_size")
     same(ref.order_flow_imbalance(quotes, "2s"), [0, flows[1], flows[1] + flows[2], flows[2] + flows[3], flows[3], 0])
+    half_known = ref.inputs_of([rows[0], quote(0, "A", 10, 11, NAN, 5), rows[1]], "bid", "bid_size", "ask", "ask_size")
+    same(ref.order_flow_imbalance(half_known, "2s"), [0, 0, flows[1]])
 
 
 def test_an_operator_on_a_signal_skips_what_is_not_known() -> None:

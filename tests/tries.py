@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["tries"]
+__all__ = ["THOROUGH", "tries"]
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 

@@ -1,7 +1,8 @@
 """How far trades lie from their VWAP: the volume-weighted standard deviation since the session's open.
 
-West (1979): mean and squares are moved on by each trade, nothing is subtracted that was added before. Prices are taken
-relative to the session's first, so that prices near 60,000 with a tick of 0.01 lose no digits.
+West (1979): mean and squares are moved on by each trade, nothing is subtracted that was added before. The mean is a number
+and what it lacks (TwoSum), so that prices near 60,000 with a tick of 0.01 lose no digits, and it is moved from whichever of
+itself and the trade weighs more, so that a small absurd print at the open leaves none behind.
 """
 
 from dataclasses import dataclass
@@ -11,34 +12,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.gaps import FOREVER, Reach
-from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, kernel
+from pipeline.kernels import Codes, Flags, Floats, Ints, Matrix, Times, Values1D, added, kernel
 from pipeline.stage import Input, Operator
 from pipeline.state import State, full, zeros
 from pipeline.windows.sessions import Session
 
 __all__ = ["VwapStd", "vwap_std"]
 
-ANCHOR, VOLUME, MEAN, SQUARES = range(4)
+MEAN, REST, VOLUME, SQUARES = range(4)
 
 
 @kernel
 def session_deviation(
     symbol: Codes, fresh: Flags, price: Values1D, size: Values1D, opened: Times, since: Ints, moments: Matrix, out: Floats
 ) -> None:
-    """moments[k] = the first price, and of prices relative to it: volume, weighted mean, weighted squared deviations."""
+    """moments[k] = weighted mean and what it lacks, volume, weighted squared deviations."""
     for i in range(price.shape[0]):
         k = symbol[i]
         if fresh[i] and opened[i] >= 0:
             if since[k] != opened[i]:
                 since[k] = opened[i]
-                moments[k, ANCHOR] = price[i]
-                moments[k, VOLUME] = moments[k, MEAN] = moments[k, SQUARES] = 0.0
+                moments[k, MEAN] = moments[k, REST] = moments[k, VOLUME] = moments[k, SQUARES] = 0.0
             if size[i] > 0.0:
-                moments[k, VOLUME] += size[i]
-                apart = (price[i] - moments[k, ANCHOR]) - moments[k, MEAN]
-                step = apart * (size[i] / moments[k, VOLUME])
-                moments[k, MEAN] += step
-                moments[k, SQUARES] += apart * (apart - step) * size[i]
+                before = moments[k, VOLUME]
+                after = before + size[i]
+                apart = (price[i] - moments[k, MEAN]) - moments[k, REST]
+                if size[i] > before:
+                    mean, rest = added(price[i], 0.0, -apart * (before / after) if before > 0.0 else 0.0)
+                else:
+                    mean, rest = added(moments[k, MEAN], moments[k, REST], apart * (size[i] / after))
+                moments[k, MEAN], moments[k, REST], moments[k, VOLUME] = mean, rest, after
+                if before > 0.0:
+                    moments[k, SQUARES] += apart * apart * (min(before, size[i]) * (max(before, size[i]) / after))
         known = opened[i] >= 0 and since[k] == opened[i] and moments[k, VOLUME] > 0.0
         out[i] = np.sqrt(moments[k, SQUARES] / moments[k, VOLUME]) if known else np.nan
 

@@ -49,7 +49,8 @@ class Session:
     def around(self, first_ns: int, last_ns: int) -> list[tuple[int, int]]:
         """Open and close, in ns UTC, of every session that touches [first, last]; half-open, in order."""
         zone = ZoneInfo(self.tz)
-        day = dt.datetime.fromtimestamp(first_ns // SECOND, zone).date() - dt.timedelta(days=1)
+        # Two days before: a session over midnight may have begun yesterday, or the day before if yesterday did not exist.
+        day = dt.datetime.fromtimestamp(first_ns // SECOND, zone).date() - dt.timedelta(days=2)
         end = dt.datetime.fromtimestamp(last_ns // SECOND, zone).date()
         found = []
         while day <= end:
@@ -81,7 +82,7 @@ class Session:
 
 @lru_cache(maxsize=4096)
 def bounds_on(hours: Session, day: dt.date) -> tuple[int, int] | None:
-    if day.weekday() not in hours.days or day in hours.holidays:
+    if day.weekday() not in hours.days or day in hours.holidays or not exists(day, hours.tz):
         return None
     closes = dict(hours.early_closes).get(day, hours.closes)
     start = instant(day, hours.opens, hours.tz)
@@ -89,8 +90,14 @@ def bounds_on(hours: Session, day: dt.date) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
+def exists(day: dt.date, tz: str) -> bool:
+    """Whether a place had that day: Apia went from 2011-12-29 to the 31st, to the other side of the date line."""
+    noon = instant(day, 12 * 60, tz) // SECOND
+    return dt.datetime.fromtimestamp(noon, ZoneInfo(tz)).date() == day
+
+
 def instant(day: dt.date, minutes: int, tz: str) -> int:
-    """Nanoseconds UTC of a wall-clock minute; one that summer time skips is the moment the clock was put forward."""
+    """Nanoseconds UTC of a wall-clock minute; one that is skipped is where it would be had the clock not been put forward."""
     days, rest = divmod(minutes, 24 * 60)
     local = dt.datetime.combine(day + dt.timedelta(days=days), dt.time(rest // 60, rest % 60), ZoneInfo(tz))
     return int(local.timestamp()) * SECOND

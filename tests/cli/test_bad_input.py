@@ -43,6 +43,22 @@ def test_a_late_row_ends_the_run_with_every_way_on_and_each_works(folder):
     assert "1, 1 of them dropped" in going_on.stderr
 
 
+def test_fault_35_of_a_row_that_cannot_be_read_nobody_knows_where_sorting_would_put_it(folder):
+    """Were what sorts before the row's neighbour judged, it might be judged otherwise once the row is put right: law 7."""
+    add(row(20, "SPY", "abc"), row(9, "IBM", 15))
+    for span in ((), ("--from", "2013-10-08T08:02:00Z", "--until", "2013-10-08T08:04:00Z")):
+        done = replay("--sort", *span)
+        assert (done.exit_code, done.stdout) == (3, "")
+        assert "INCOMPLETE   ticks.csv:8 column price: 'abc' is not a number" in done.stderr
+    done = replay("--sort", "--on-bad", "skip")
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) == 2
+    add(BAD, row(30, "QQQ", 20))
+    Path("ticks.csv").write_text(Path("ticks.csv").read_text().replace(",abc,", ",9,"))
+    done = replay("--sort")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (3, 2), "a bad value has a time: what is before it stands"
+
+
 def test_a_bad_row_ends_the_run_and_the_message_offers_to_skip_it(folder):
     add(BAD, row(8, "SPY", 15), row(9, "QQQ", 20))
     done = replay()

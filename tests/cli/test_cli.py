@@ -92,10 +92,10 @@ def test_replay_writes_to_every_output(folder):
     assert Path("a.jsonl").read_bytes() == Path("b.jsonl").read_bytes()
 
 
-def test_replay_as_json_in_a_pipe(folder):
-    done = in_a_process("replay", "ticks.csv", "-s", "mine.py", "--json")
-    assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["message"] for line in done.stdout.splitlines()] == ["IBM at 11.00", "SPY at 12.00"]
+def test_replay_as_json(folder, capfd):
+    done = rxtape("replay", "ticks.csv", "-s", "mine.py", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert [json.loads(line)["message"] for line in capfd.readouterr().out.splitlines()] == ["IBM at 11.00", "SPY at 12.00"]
     summary = json.loads(done.stderr.splitlines()[-1])
     assert (summary["ticks"], summary["exit_code"], summary["incomplete"]) == (6, 0, None)
 

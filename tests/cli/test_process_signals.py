@@ -176,7 +176,7 @@ def test_fault_5_a_signal_that_the_program_ignores_is_ignored(folder, tmp_path):
 # FAULTS 5: a reader who leaves.
 
 
-@pytest.mark.parametrize("output", ["console:", "jsonl:-", pytest.param("csv:-", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("output", ["jsonl:-", *(pytest.param(output, marks=pytest.mark.slow) for output in ("console:", "csv:-"))])
 def test_fault_5_a_reader_who_leaves_ends_the_run_quietly(output, folder):
     run = replay(folder, "-o", output)
     assert run.stdout.readline()
@@ -187,7 +187,12 @@ def test_fault_5_a_reader_who_leaves_ends_the_run_quietly(output, folder):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["doctor"], ["replay", "ticks.csv", "-s", "each.py"], ["replay", "ticks.csv", "-s", "each.py", "--json"]]
+    "arguments",
+    [
+        ["doctor"],
+        ["replay", "ticks.csv", "-s", "each.py"],
+        pytest.param(["replay", "ticks.csv", "-s", "each.py", "--json"], marks=pytest.mark.slow),
+    ],
 )
 def test_fault_5_a_reader_who_was_never_there_is_quiet_too(arguments, folder):
     reader, writer = os.pipe()

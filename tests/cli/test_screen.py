@@ -61,9 +61,10 @@ def test_there_is_no_progress_where_standard_error_is_no_terminal(folder, option
     assert "\x1b" not in done.output
 
 
-def test_json_goes_to_standard_output_unless_an_output_is_named(folder):
-    plain = subprocess.run([*COMMAND, "replay", "ticks.csv", "-s", "mine.py", "--json"], capture_output=True, text=True, check=True)
+def test_json_goes_to_standard_output_unless_an_output_is_named(folder, capfd):
+    assert rxtape("replay", "ticks.csv", "-s", "mine.py", "--json").exit_code == 0
+    plain = capfd.readouterr().out
     named = rxtape("replay", "ticks.csv", "-s", "mine.py", "--json", "-o", "jsonl:alerts.jsonl")
     assert named.stdout == ""
-    assert Path("alerts.jsonl").read_text() == plain.stdout != ""
+    assert Path("alerts.jsonl").read_text() == plain != ""
     assert json.loads(named.stderr.splitlines()[-1])["exit_code"] == 0

@@ -120,8 +120,9 @@ def test_a_last_piece_of_refused_rows_alone_does_not_come_first(tmp_path):
     path = tmp_path / "ticks.csv"
     path.write_text("time,symbol,price\n" + "1381132800,A,100.25\n" * 3 + "1381132801,A,x\n")
     sorted_feed = file(path, sort=True)
-    report = run(replace(sorted_feed, feed=replace(sorted_feed.feed, block_bytes=1)))
-    assert (report.ticks, report.incomplete.line) == (3, 5)
+    (raw,) = replace(sorted_feed, feed=replace(sorted_feed.feed, block_bytes=1)).rows()
+    assert [(before, bad.line) for before, bad in raw.refused] == [(3, 5)]
+    assert [bad.line for bad in raw.unplaced] == [5]
 
 
 def test_of_files_one_of_which_is_damaged_at_its_beginning_the_others_are_read(tmp_path):

@@ -106,6 +106,18 @@ def test_put_in_order_is_a_stable_sort(table):
 
 
 @given(FILE, st.integers(-1, 7), st.integers(-1, 7))
+def test_rows_of_no_place_reach_the_run_before_any_row(table, start, until):
+    (part,) = files([table], ordered=False)
+    narrowed = between(in_order(part), START + start * SECOND, START + until * SECOND)
+    told = [f"!{bad.source}:{bad.line - 100}" for raw in list(narrowed.rows())[:1] for bad in raw.unplaced]
+    assert told == [each for each in refused_in(part) if each.startswith("!")]
+    assert run(narrowed, on_bad="skip").incomplete is None
+    if told:
+        report = run(narrowed)
+        assert (report.ticks, type(report.incomplete)) == (0, BadRow)
+
+
+@given(FILE, st.integers(-1, 7), st.integers(-1, 7))
 def test_a_span_is_a_filter(table, start, until):
     (part,) = files([table])
     found = rows_of(between(part, START + start * SECOND, START + until * SECOND))

@@ -37,7 +37,7 @@ class LooksAhead(Strategy):
     """Reads the row that comes next."""
 
     def alerts(self, ticks):
-        return above(ticks.pipe(last()).apply(lambda x: np.append(x[1:], x[-1]) / x - 1.0005))
+        return above(ticks.pipe(last()).apply(lambda x: np.append(x[1:], x[-1]) / x - 10.0))
 
 
 class RemembersInAList(Strategy):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from operators_under_test import CASES, COMPOSITIONS, Case
 from tries import tries
 
-from pipeline.checks import LAWS, observe, symbol_law
+from pipeline.checks import LAWS, observe, symbol_law, tape_of
 
 EVERYTHING = [*CASES, *COMPOSITIONS]
 RELATIVE = 1e-9
@@ -32,6 +32,19 @@ def test_operator_obeys(case, law, ticks, at):
 def test_operator_agrees_with_its_definition(case, seed, rows, symbols, at):
     ticks = hurtful_tape(seed, rows, symbols)
     assert_close(case, observe(case.build, ticks, at).column("value"), case.twin(reference_rows(ticks)))
+
+
+ODD_QUOTES = {
+    "a middle below zero": {"bid": [-37.7, -0.1, 9.0], "ask": [-37.5, 0.3, 10.0], "bid_size": [1.0] * 3, "ask_size": [1.0] * 3},
+    "a size that is not known": {"bid": [9.0, 9.0, 9.0], "ask": [10.0] * 3, "bid_size": [5.0, np.nan, 8.0], "ask_size": [5.0] * 3},
+}
+
+
+@pytest.mark.parametrize("quotes", ODD_QUOTES.values(), ids=ODD_QUOTES)
+@pytest.mark.parametrize("case", [case for case in EVERYTHING if "spread" in case.name or "order_flow" in case.name], ids=str)
+def test_an_operator_of_quotes_agrees_with_its_definition_on_odd_ones(case, quotes):
+    ticks = tape_of(**quotes)
+    assert_close(case, observe(case.build, ticks).column("value"), case.twin(reference_rows(ticks)))
 
 
 def assert_close(case: Case, found: np.ndarray, expected: list[float]) -> None:

@@ -127,5 +127,6 @@ def test_a_run_continued_in_another_process_gives_the_same_alerts(tmp_path):
     assert lines(before.alerts) + in_another_process(SEED, cut, tmp_path) == lines(run(ticks).alerts)
 
 
+@pytest.mark.slow
 def test_a_run_under_another_hash_seed_gives_the_same_alerts():
     assert in_another_process(SEED, 0, hash_seed="4242") == lines(run(tape(SEED)).alerts)

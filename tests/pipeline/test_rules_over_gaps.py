@@ -10,7 +10,7 @@ from hurtful import cuts, reference_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules_under_test import Level, level_tape
-from test_gaps import rows_made
+from test_gap_marks import rows_made
 from tries import tries
 
 from pipeline.checks import LAWS, observe, tape_of

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from runs import SECOND, START, Above, Cut, Ups, ticks_of
+from tries import THOROUGH
 
 from pipeline import Strategy, Ticks, alert_when, combine_latest, run
 from pipeline.errors import BadRow, InputError, LateRow, SinkError, TooManySymbols
@@ -54,18 +55,20 @@ def test_a_feed_that_does_not_keep_its_promise():
 
 # FAULTS 29 and 30: late rows.
 
+TICKS = 6 if THOROUGH else 5
 
-def test_fault_29_every_order_of_six_ticks_within_the_lateness_gives_the_alerts_of_the_sorted_tape():
-    time = START + np.array([0, 3, 4, 7, 8, 10]) * SECOND
-    columns = {"symbol": list("ABABAB"), "price": [10.0, 20.0, 11.0, 19.0, 10.5, 21.0], "size": [1.0] * 6}
+
+def test_fault_29_every_order_of_some_ticks_within_the_lateness_gives_the_alerts_of_the_sorted_tape():
+    time = START + np.array([0, 3, 4, 7, 8, 10])[:TICKS] * SECOND
+    columns = {"symbol": list("ABABAB")[:TICKS], "price": [10.0, 20.0, 11.0, 19.0, 10.5, 21.0][:TICKS], "size": [1.0] * TICKS}
 
     class Rises(Strategy):
         def alerts(self, ticks):
             return combine_latest(average=ticks.pipe(moving_average(2))).pipe(alert_when(lambda s: s.price > s.average))
 
     expected = run(Ticks.of(time=time, **columns), Rises(), Ups()).alerts
-    assert len(expected) >= 4
-    for order in itertools.permutations(range(6)):
+    assert len(expected) >= 3
+    for order in itertools.permutations(range(TICKS)):
         shuffled = {name: [values[place] for place in order] for name, values in columns.items()}
         report = run(Ticks.of(time=time[list(order)], **shuffled), Rises(), Ups(), lateness="10s")
         assert report.alerts == expected

@@ -90,6 +90,21 @@ def test_fault_33_there_is_none_on_holidays_and_weekends(hours, on):
     assert hours.opens_at(np.array([noon])).tolist() == hours.closes_at(np.array([noon])).tolist() == [-1]
 
 
+def test_fault_33_a_day_that_a_place_skipped_has_no_session():
+    """Samoa went from Thursday, 2011-12-29, to Saturday, the 31st: midnight was at 10:00 UTC of the 30th."""
+    saturday = ns("2011-12-30T20:00")  # 10:00 in Apia
+    apia = session("09:30-16:00", tz="Pacific/Apia")
+    assert [apia.on(day(f"2011-12-{date}")) is None for date in (28, 29, 30, 31)] == [False, False, True, True]
+    assert apia.open_of(saturday) is None
+    every_day = session("09:30-16:00", tz="Pacific/Apia", days="Mon-Sun")
+    assert every_day.around(ns("2011-12-29T00:00"), ns("2011-12-31T12:00")) == [
+        (ns(f"2011-12-{opens}"), ns(f"2011-12-{closes}"))
+        for opens, closes in (("28T19:30", "29T02:00"), ("29T19:30", "30T02:00"), ("30T19:30", "31T02:00"))
+    ]
+    nights = session("18:00-17:00", tz="Pacific/Apia", days="Mon-Sun")
+    assert nights.open_of(saturday) == ns("2011-12-30T04:00")  # 18:00 on Thursday
+
+
 def test_a_session_that_began_before_midnight_goes_on_after_it():
     """The night of Thursday is traded on Friday, which has no session of its own."""
     friday = ns("2024-01-05T12:00")

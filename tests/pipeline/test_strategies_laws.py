@@ -10,7 +10,7 @@ from reference_alerts import Told as TwinTold
 from reference_on_bars import moving_average_cross, opening_range_breakout, zscore_move
 from reference_on_quotes import pairs_divergence, spread_widening, stale_quote
 from reference_on_trades import new_high_low, trade_rate_burst, vwap_deviation
-from tries import tries
+from tries import THOROUGH, tries
 
 from pipeline.checks import LAWS, isolation_law, observe, symbol_law
 from pipeline.ingest import BATCH_ROWS
@@ -30,6 +30,7 @@ from strategies.vwap_deviation import VwapDeviation
 from strategies.zscore_move import ZscoreMove
 
 FIRST_ROWS = 60_000
+FOR_A_TWIN = FIRST_ROWS if THOROUGH else FIRST_ROWS // 3
 quick = settings(max_examples=tries(8), deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 10**6)
 lengths = st.integers(1, 160)
@@ -129,7 +130,7 @@ def replayed(strategy, ticks: Ticks) -> Told:
 @pytest.mark.parametrize("move", [0.003, 0.001])
 @pytest.mark.parametrize("name", EQUITIES)
 def test_the_flagship_agrees_with_its_definition_on_the_first_rows_of_a_day_of_trades(name, move):
-    strategy, ticks = VolumeBreakout(move=move), recorded(name, FIRST_ROWS)
+    strategy, ticks = VolumeBreakout(move=move), recorded(name, FOR_A_TWIN)
     assert replayed(strategy, ticks) == expected(strategy, ticks)
 
 

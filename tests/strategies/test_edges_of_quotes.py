@@ -1,6 +1,8 @@
 """Strategies of quotes, silence and pairs at their edges: at a threshold, at an age, while everything is dead."""
 
 import numpy as np
+from hurtful import reference_rows
+from reference_on_quotes import spread_widening
 from shipped import heard, said
 
 from pipeline.checks import MIDNIGHT, observe, tape_of
@@ -27,6 +29,12 @@ def test_a_wide_spread_is_raised_when_it_has_lasted_though_nobody_quotes():
     strategy = SpreadWidening(hold="5s", least=1)
     assert said(strategy, **quotes(1, 1, 1, 9, 1, seconds=[0, 1, 2, 3, 7.9])) == []
     assert said(strategy, **quotes(1, 1, 1, 9, 1, seconds=[0, 1, 2, 3, 8])) == [(8, "A", "raised"), (8, "A", "cleared")]
+
+
+def test_a_spread_around_a_price_below_zero_is_not_known():
+    below_zero = {"bid": [-37.0] * 3 + [-90.0], "ask": [-36.0] * 3 + [-1.0]}
+    strategy = SpreadWidening(hold="0s", least=1)
+    assert said(strategy, **below_zero) == spread_widening(reference_rows(tape_of(**below_zero)), strategy) == []
 
 
 def test_few_quotes_say_nothing_of_what_is_normal():

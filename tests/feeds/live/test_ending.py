@@ -16,7 +16,7 @@ HOUR = 3600.0
 
 @pytest.mark.parametrize(
     "script",
-    [well_behaved, stalls, never_confirms, only_confirms, hangs_up(1001), flood(100_000)],
+    [well_behaved, stalls, never_confirms, only_confirms, hangs_up(1001), flood(20_000)],
     ids=["well behaved", "stalls", "never confirms", "only confirms", "hangs up", "flood"],
 )
 @virtual
