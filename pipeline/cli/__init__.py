@@ -24,6 +24,7 @@ COMMANDS = {
     "serve": "Replay files of ticks over a local websocket, as an exchange would send them.",
     "journal": "Look at journals, check them, cut them, take out what they hold.",
     "sinks": "See how far the sinks of a journal are; deliver what waits.",
+    "incidents": "List incidents, see what became of one; acknowledge, snooze, escalate, resolve.",
     "strategies": "List, show, begin and check strategies.",
     "config": "Show the settings of a run, and where each comes from.",
     "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",
