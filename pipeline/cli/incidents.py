@@ -36,7 +36,7 @@ def incidents() -> None:
     \b
     rxtape replay ticks.csv -s volume_breakout -o incidents:incidents.db
     rxtape incidents list
-    rxtape incidents ack 3f9a --note "looking"
+    rxtape incidents ack aa52 --note "looking"
     """
 
 
@@ -65,7 +65,7 @@ def show(name: str, file: Path, json: bool) -> None:
     """Show the incident ID and its history, every event of it checked.
 
     \b
-    rxtape incidents show 3f9a
+    rxtape incidents show aa52
     """
     with opened(file) as register:
         owner = register.find(name)
@@ -91,7 +91,7 @@ def ack(name: str, file: Path, by: str, note: str, json: bool) -> None:
     """Acknowledge the incident ID: somebody takes care of it. A second time is refused, and so is a resolved one.
 
     \b
-    rxtape incidents ack 3f9a --note "looking"
+    rxtape incidents ack aa52 --note "looking"
     """
     act(name, file, json, "acknowledge", by=by, note=note)
 
@@ -106,7 +106,7 @@ def snooze(name: str, length: str, file: Path, by: str, json: bool) -> None:
     """Let nobody hear of the incident ID for a while; what happens to it is recorded all the same.
 
     \b
-    rxtape incidents snooze 3f9a --for 2h
+    rxtape incidents snooze aa52 --for 2h
     """
     from pipeline.durations import nanoseconds
 
@@ -126,7 +126,7 @@ def escalate(name: str, file: Path, by: str, note: str, json: bool) -> None:
     """Escalate the incident ID: one level up, open again, and no longer snoozed.
 
     \b
-    rxtape incidents escalate 3f9a --note "needs the desk"
+    rxtape incidents escalate aa52 --note "needs the desk"
     """
     act(name, file, json, "escalate", by=by, note=note)
 
@@ -141,7 +141,7 @@ def resolve(name: str, file: Path, by: str, note: str, json: bool) -> None:
     """Resolve the incident ID; an alert that is raised after that makes a new one.
 
     \b
-    rxtape incidents resolve 3f9a --note "a fat finger"
+    rxtape incidents resolve aa52 --note "a fat finger"
     """
     act(name, file, json, "resolve", by=by, note=note)
 
@@ -156,7 +156,7 @@ def reopen(name: str, file: Path, by: str, note: str, json: bool) -> None:
     """Reopen the incident ID, which was resolved; refused while another of the same rule and symbol is open.
 
     \b
-    rxtape incidents reopen 3f9a
+    rxtape incidents reopen aa52
     """
     act(name, file, json, "reopen", by=by, note=note)
 

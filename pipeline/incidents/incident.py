@@ -21,7 +21,7 @@ from pipeline.alerts import Alert, format_time
 from pipeline.errors import IncidentRefused, IncidentsDamaged
 from pipeline.incidents.chain import digest_of, identity, instant
 
-__all__ = ["Heard", "Incident"]
+__all__ = ["Heard", "Incident", "check_link"]
 
 
 class Heard(DomainEvent):
@@ -56,12 +56,12 @@ class Incident(Aggregate):
     Each act is checked, then becomes an event. IncidentRefused says why an act makes no sense now. Times are int64 ns UTC.
 
     >>> incident = Incident.raise_(Alert("SPY", 0, message="SPY +1.2%", strategy="volume_breakout", id="a1"))
-    >>> incident.acknowledge(1, by="ada")
+    >>> incident.acknowledge(2_000_000_000, by="ada")
     >>> incident.state, incident.acknowledged_by, len(incident.pending_events)
     ('acknowledged', 'ada', 2)
-    >>> incident.acknowledge(2, by="bob")
+    >>> incident.acknowledge(3_000_000_000, by="bob")
     Traceback (most recent call last):
-    pipeline.errors.IncidentRefused: incident aa52b028 cannot be acknowledged: ada did so at 1970-01-01T00:00:00.000000001Z; resolve it instead
+    pipeline.errors.IncidentRefused: incident aa52b028 cannot be acknowledged: ada did so at 1970-01-01T00:00:02Z; resolve it instead
     """
 
     class Event(Aggregate.Event):

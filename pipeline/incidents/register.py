@@ -15,7 +15,7 @@ from eventsourcing.utils import get_topic
 
 from pipeline.broker import Broker, topic_of
 from pipeline.errors import IncidentRefused, IncidentsDamaged, IncidentsError, UnknownName, UsageError
-from pipeline.incidents.incident import Heard, Incident
+from pipeline.incidents.incident import Heard, Incident, check_link
 
 __all__ = ["ATTEMPTS", "Incidents", "News"]
 
@@ -65,7 +65,7 @@ class Incidents(Application[UUID]):
 
     >>> from pipeline.alerts import Alert
     >>> with Incidents(env={"PERSISTENCE_MODULE": "eventsourcing.popo"}, clock=lambda: 5) as incidents:
-    ...     incidents.record([Incident.raise_(Alert("SPY", 0, strategy="volume_breakout", id="a1"))])
+    ...     _ = incidents.record([Incident.raise_(Alert("SPY", 0, strategy="volume_breakout", id="a1"))])
     ...     incidents.act("aa52", Incident.acknowledge, by="ada").state
     'acknowledged'
     """
@@ -93,7 +93,10 @@ class Incidents(Application[UUID]):
     # Reading.
 
     def load(self, owner: UUID) -> Incident:
-        """An incident, from its newest good snapshot that stands for its history; every event is checked. `passed_over` counts bad snapshots."""
+        """An incident, from its newest snapshot that stands for its history; every event is checked.
+
+        Snapshots that do not are passed over, and counted by `passed_over`.
+        """
         events: list[Any] = list(self.events.get(owner))
         incident = self._snapshot(owner, events)
         for event in events[incident.version if incident else 0 :]:
@@ -104,8 +107,6 @@ class Incidents(Application[UUID]):
 
     def _snapshot(self, owner: UUID, events: Sequence[Any]) -> Incident | None:
         """The newest snapshot that is what it says; the history up to there is checked by digests alone."""
-        from pipeline.incidents.incident import check_link
-
         for before, event in zip(["", *(event.chain for event in events)], events, strict=False):
             check_link(event, before)
         assert self.snapshots is not None
@@ -172,12 +173,11 @@ class Incidents(Application[UUID]):
         raise IncidentsError(f"incident {name} is being changed by others all the time; {ATTEMPTS} attempts were too late: try again")
 
     def _refuse_second(self, incident: Incident) -> None:
-        """One incident of a key is open at a time."""
-        for other in self.all():
-            if other.key == incident.key and not other.is_over:
-                raise IncidentRefused(
-                    f"incident {incident.name} cannot be reopened: {other.name} of the same rule and symbol is open; see to that"
-                )
+        """One incident of a key is open at a time, and alerts belong to the newest."""
+        newest = [other for other in self.all() if other.key == incident.key][-1]
+        if newest.id != incident.id:
+            what = f"incident {incident.name} cannot be reopened: {newest.name} of the same rule and symbol came after it"
+            raise IncidentRefused(f"{what}; see to that one")
 
     def record(self, incidents: Sequence[Incident], heard: Sequence[Heard] = ()) -> int:
         """Record what is pending, all of it in one transaction or nothing, then tell it; the number of the last event.
