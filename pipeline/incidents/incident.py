@@ -70,9 +70,16 @@ class Incident(Aggregate):
         time: int
         chain: str
 
-        def apply(self, aggregate: "Incident") -> None:
+        def mutate(self, aggregate: Any) -> Any:
             """Check that it follows what is known, then let it happen."""
-            check_link(self, aggregate.chain)
+            known = 0 if aggregate is None else aggregate.version
+            if self.originator_version != known + 1 or (aggregate is None) != isinstance(self, Incident.Raised):
+                raise IncidentsDamaged(self.originator_id.hex, self.originator_version, f"it follows event {known}")
+            check_link(self, "" if aggregate is None else aggregate.chain)
+            return super().mutate(aggregate)
+
+        def apply(self, aggregate: "Incident") -> None:
+            """The incident, and what is known of it."""
             aggregate.chain = self.chain
             self.happen(aggregate)
 
@@ -88,12 +95,6 @@ class Incident(Aggregate):
         symbol: str
         severity: str
         message: str
-
-        def mutate(self, aggregate: Any) -> Any:
-            """Make the incident; only ours, whatever stands in a database."""
-            if self.originator_topic != get_topic(Incident):
-                raise IncidentsDamaged(self.originator_id.hex, self.originator_version, f"it is of {self.originator_topic!r:.80}")
-            return super().mutate(aggregate)
 
     class Repeated(Event):
         """Raised again, while it was open: so many alerts, of which the last is named."""
@@ -292,6 +293,8 @@ def moment(time: int | None) -> str:
 def check_link(event: Any, before: str) -> None:
     """Raise IncidentsDamaged unless an event is what was written after what has that digest."""
     facts = vars(event)
+    if (topic := facts.get("originator_topic", get_topic(Incident))) != get_topic(Incident):
+        raise IncidentsDamaged(event.originator_id.hex, event.originator_version, f"it is of {topic!r:.80}")
     expected = digest_of(before, event.originator_id, event.originator_version, type(event).__name__, facts)
     if facts.get("chain") != expected or event.timestamp != instant(event.time):
         raise IncidentsDamaged(event.originator_id.hex, event.originator_version, "it is not what was written after those before it")

@@ -131,8 +131,9 @@ class Incidents(Application[UUID]):
     def all(self) -> list[Incident]:
         """Every incident, in the order in which they were raised; a read through all that was recorded."""
         incidents: dict[UUID, Incident] = {}
-        for _, event in self.recorded(topics=[topic for topic in sorted(KNOWN) if topic != get_topic(Heard)]):
-            incidents[event.originator_id] = event.mutate(incidents.get(event.originator_id))
+        for _, event in self.recorded():
+            if not isinstance(event, Heard):
+                incidents[event.originator_id] = event.mutate(incidents.get(event.originator_id))
         return list(incidents.values())
 
     def find(self, name: str) -> UUID:
