@@ -156,7 +156,7 @@ def reopen(name: str, file: Path, by: str, note: str, json: bool) -> None:
     """Reopen the incident ID, which was resolved; refused while another of the same rule and symbol is open.
 
     \b
-    rxtape incidents reopen aa52
+    rxtape incidents reopen 3ca3
     """
     act(name, file, json, "reopen", by=by, note=note)
 
