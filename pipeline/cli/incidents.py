@@ -22,7 +22,16 @@ WHERE = click.option(
     help="The file of incidents, as in -o incidents:FILE.",
 )  # fmt: skip
 JSON = click.option("--json", is_flag=True, help="One JSON object a line.")
-WHO = click.option("--by", default=getpass.getuser, metavar="NAME", help="Who does it; your user name unless it is given.")
+
+
+def user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return "somebody"
+
+
+WHO = click.option("--by", default=user, metavar="NAME", help="Who does it; your user name unless it is given.")
 NOTE = click.option("--note", default="", metavar="TEXT", help="What to remember of it.")
 ID = click.argument("name", metavar="ID")
 
@@ -204,6 +213,6 @@ def tell(incident: "Incident", json: bool, now: int) -> None:
     times = f" x{incident.count:,}" if incident.count > 1 else ""
     by = f" by {incident.acknowledged_by}" if incident.acknowledged_by else ""
     level = f", level {incident.level}" if incident.level else ""
-    quiet = f", snoozed until {format_time(incident.snoozed_until)}" if incident.is_quiet(now) else ""
+    quiet = f", snoozed until {format_time(incident.snoozed_until)}" if incident.is_quiet(now) and not incident.is_over else ""
     what = f"{incident.strategy} {incident.rule} {incident.symbol}{times}"
     click.echo(tidy(f"{incident.name}  {incident.state}{by}{level}{quiet}  {format_time(incident.raised_at)}  {what}  {incident.message}"))
