@@ -11,7 +11,10 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["fingerprint", "is_uncalled", "name_of", "nearest_argument", "place_of", "signature_of"]
+__all__ = ["FILE_MODULE", "fingerprint", "is_uncalled", "name_of", "nearest_argument", "place_of", "signature_of"]
+
+FILE_MODULE = "rxtape_file_"
+"""With what the names of users' files begin in sys.modules; see strategy_files."""
 
 PUBLIC = ("pipeline", "pipeline.operators", "pipeline.windows")
 OURS = (Path(__file__).parent, Path(os.__file__).parent)

@@ -155,12 +155,12 @@ class Run:
     def _taken_up(self, journal: RunJournal) -> list[Alert]:
         """Be where the journal ends; the alerts that its last rows owe."""
         with np.errstate(all="ignore"):
-            owed = journal.resume(self._judged_again)
+            owed = journal.resume(self.judged_again)
         if journal.live and journal.last is not None:
             self.ingest.resume(self.graph.next_row, int(journal.last.time[0]))
         return owed
 
-    def _judged_again(self, batch: Ticks) -> list[Alert]:
+    def judged_again(self, batch: Ticks) -> list[Alert]:
         """The alerts of rows that are in the journal."""
         self._batches.check()
         absent = {name: np.full(len(batch), np.nan) for name in self.tape.columns - batch.columns.keys()}

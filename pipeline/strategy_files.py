@@ -18,12 +18,11 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from pipeline.errors import RxtapeError, UnknownName, UsageError
+from pipeline.functions import FILE_MODULE
 from pipeline.plugins import load
 from pipeline.strategy import Strategy
 
 __all__ = ["strategies_in", "strategy_class"]
-
-PREFIX = "rxtape_file_"  # of the names of users' files in sys.modules
 
 
 def strategy_class(name: str) -> type[Strategy]:
@@ -176,7 +175,7 @@ def importing_folder() -> Path:
 
 def name_of(file: Path) -> str:
     """A name that no import can ask for, but by the finder."""
-    return f"{PREFIX}{file.stem}_{hashlib.blake2b(str(file).encode(), digest_size=4).hexdigest()}"
+    return f"{FILE_MODULE}{file.stem}_{hashlib.blake2b(str(file).encode(), digest_size=4).hexdigest()}"
 
 
 def spec_of(file: Path) -> ModuleSpec:

@@ -23,6 +23,8 @@ COMMANDS = {
     "record": "Record venues live, to replay later.",
     "serve": "Replay files of ticks over a local websocket, as an exchange would send them.",
     "journal": "Look at journals, check them, cut them, take out what they hold.",
+    "explain": "Say why an alert fired, or why none did.",
+    "whatif": "Try other parameters on the tape of a journal.",
     "sinks": "See how far the sinks of a journal are; deliver what waits.",
     "incidents": "List incidents, see what became of one; acknowledge, snooze, escalate, resolve.",
     "strategies": "List, show, begin and check strategies.",

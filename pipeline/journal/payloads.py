@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts import Alert
 from pipeline.errors import JournalError
+from pipeline.functions import FILE_MODULE
 from pipeline.journal.frames import VERSIONS, Content, Frame, Record
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -276,7 +277,7 @@ class Chosen(msgspec.Struct, frozen=True):
         """What there is to say of a strategy."""
         kind = type(strategy)
         parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
-        return cls(strategy.name, f"{kind.__module__}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
+        return cls(strategy.name, f"{place_of(kind)}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
 
     def without_secrets(self, conceal: Callable[[str], str]) -> "Chosen":
         """The same as `conceal` would tell it."""
@@ -287,6 +288,14 @@ class Chosen(msgspec.Struct, frozen=True):
     def fingerprint(self) -> str:
         """Equal for strategies that judge alike."""
         return f"{self.identity} of code {self.code}"
+
+
+def place_of(kind: type) -> str:
+    """The module, by which it can be imported; of a user's file that was loaded by path, the file."""
+    if not kind.__module__.startswith(FILE_MODULE):
+        return kind.__module__
+    path, here = Path(inspect.getfile(kind)).absolute(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def digest_of(kind: type) -> str:

@@ -14,11 +14,13 @@ from scripted_venue import Script, Time
 from served_tapes import subscribed
 
 from feeds.live import opening
+from pipeline import Ticks, run
 from pipeline.alerts import Alert
 from pipeline.cli import main
 from pipeline.incidents import Incident, IncidentDesk, Incidents
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.settings import SETTINGS
+from strategies.volume_breakout import VolumeBreakout
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +77,18 @@ def no_venue(monkeypatch):
     monkeypatch.setattr(opening, "connecting", lambda stale_after: Script(nothing, Time()))
 
 
+def kept() -> str:
+    """The id of an alert of a journal `kept`, of one symbol whose price jumps at 15:48:30."""
+    start, rows = 1_381_246_200 * 10**9, range(1200)
+    jumped = [row >= 1110 for row in rows]
+    ticks = Ticks.of(
+        time=[start + row * 10**9 for row in rows], symbol=["SPY"] * 1200, price=[100.0 + 3 * after for after in jumped],
+        size=[1.0 + 99 * after for after in jumped],
+    )  # fmt: skip
+    shutil.rmtree("kept", ignore_errors=True)
+    return run(ticks, VolumeBreakout(move=0.02), journal="kept").alerts[0].id
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "rxtape")
 def test_every_command_has_examples_that_run(words, folder, no_venue):
     found = examples(words)
@@ -90,6 +104,9 @@ def test_every_command_has_examples_that_run(words, folder, no_venue):
             continue
         if "--write" in called:
             Path("rxtape.toml").unlink()
+        if "kept" in called:
+            alert = kept()
+            called = [alert if word == "1b98652" else word for word in called]
         done = rxtape(*called)
         stands_in_the_way = [line for line in done.output.splitlines() if line.startswith("BAD")]
         assert done.exit_code == 0, (example, stands_in_the_way or done.output)
@@ -174,6 +191,7 @@ def test_fault_5_ctrl_c_at_any_moment_of_the_beginning_is_quiet(milliseconds, fo
 signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
 signal.setitimer(signal.ITIMER_REAL, {})
 from pipeline.__main__ import main; main()
+from strategies.volume_breakout import VolumeBreakout
 """
     before = code.format(milliseconds / 1000)
     done = subprocess.run(

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UnknownName, UsageError
-from pipeline.strategy_files import BESIDE, PREFIX, strategies_in, strategy_class
+from pipeline.functions import FILE_MODULE
+from pipeline.strategy_files import BESIDE, strategies_in, strategy_class
 
 RULE = """
 from pipeline import Strategy
@@ -42,7 +43,7 @@ def folder(tmp_path, monkeypatch):
     yield tmp_path
     assert sys.path == path
     for name in set(sys.modules) - modules:
-        if name.startswith((PREFIX, "rules")):
+        if name.startswith((FILE_MODULE, "rules")):
             del sys.modules[name]
     BESIDE.folders.clear()
     BESIDE.folders.update(served)

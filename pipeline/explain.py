@@ -1,0 +1,140 @@
+"""Why an alert fired, or did not: judged again from the journal, with the rows behind every value."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.alerts import Alert, format_time
+from pipeline.errors import UnknownName, UsageError
+from pipeline.explanation import Explanation
+from pipeline.journal.frames import Content
+from pipeline.journal.payloads import Configuration, config_of, ticks_head, ticks_of
+from pipeline.retelling import JournalTape, Told, alerts_in, retold, strategy_of
+from pipeline.rules import AlertStream
+from pipeline.running import Run
+from pipeline.strategy import Strategy
+from pipeline.witness import Witness
+
+__all__ = ["explain", "explain_moment"]
+
+
+def explain(alert_id: str, journal: str | Path, strategy: Strategy | None = None) -> Explanation:
+    """Why an alert of a journal was told: by the beginning of its id. `strategy` is the one that told it, if it cannot be made again.
+
+    Raises UnknownName where no alert has that id, UsageError where several have, or where its strategy makes its alerts by hand.
+    """
+    tape = JournalTape(journal)
+    told = the_one(alert_id, alerts_in(tape), journal)
+    alert = told.alert
+    witness = Witness(*rule_of(tape, told.config, alert.strategy, alert.rule, strategy), alert.symbol)
+    found = judged_until(tape, witness, alert, told.frame)
+    behind = [each for each in witness.seen if each[0] <= alert.time] or witness.seen
+    time, row, _ = behind[-1] if alert.order.phase else next((each for each in reversed(behind) if each[0] < alert.time), behind[-1])
+    made = witness.explanation(time, row, dict((found or alert).values), f"{tape.name} up to frame {told.frame:,}")
+    made.time, made.recorded, made.found = alert.time, alert, found
+    return made
+
+
+def judged_until(tape: JournalTape, witness: Witness, alert: Alert, until: int) -> Alert | None:
+    """Judge the frames before an alert's; of the last one row after row, until the alert comes; None where it does not."""
+    run, pending = witness.run, None
+    for frame in tape.frames():
+        if frame.seq >= until:
+            break
+        if frame.content is Content.TICKS:
+            if pending is not None:
+                run.judged_again(pending)
+            pending = ticks_of(frame, run.graph.symbols)
+    for row in range(len(pending) if pending is not None else 0):
+        assert pending is not None
+        if alert.order.phase == 2 and int(pending.seq[row]) < alert.order.seq and not row:
+            row_of = int(np.searchsorted(pending.seq, alert.order.seq))
+            run.judged_again(pending[:row_of])
+            return same(run.judged_again(pending[row_of : row_of + 1]), alert)
+        if (found := same(run.judged_again(pending[row : row + 1]), alert)) is not None:
+            return found
+    return None
+
+
+def same(alerts: list[Alert], wanted: Alert) -> Alert | None:
+    return next((each for each in alerts if each.id == wanted.id), None)
+
+
+def explain_moment(
+    symbol: str, at: int, journal: str | Path, strategy: str = "", rule: str = "", given: Strategy | None = None
+) -> Iterator[Explanation]:
+    """What every rule (or that of a `strategy`, or one `rule`) made of a symbol at a time (int64 ns UTC): at its last row until then.
+
+    Raises UnknownName for a symbol that had no row by then, and for a strategy that the journal does not know.
+    """
+    tape = JournalTape(journal)
+    config = Configuration()
+    for frame in tape.frames():
+        if frame.content is Content.TICKS:
+            if ticks_head(frame.payload).since > at:
+                break
+        elif frame.content is Content.CONFIG:
+            config = config_of(frame)
+    names = [each.name for each in config.strategies] if given is None else [given.name]
+    if strategy and strategy not in names:
+        raise UnknownName("strategy of the journal", strategy, names)
+    for name in [strategy] if strategy else names:
+        for found in rules_of(tape, config, name, given):
+            if not rule or found == rule:
+                yield moment_of(tape, config, name, found, symbol, at, given)
+
+
+def moment_of(
+    tape: JournalTape, config: Configuration, name: str, rule: str, symbol: str, at: int, given: Strategy | None
+) -> Explanation:  # fmt: skip
+    witness = Witness(*rule_of(tape, config, name, rule, given), symbol)
+    run, frames = witness.run, 0
+    for frame in tape.frames():
+        if frame.content is Content.TICKS:
+            ticks = ticks_of(frame, run.graph.symbols)
+            count, frames = int(np.searchsorted(ticks.time, at, side="right")), frame.seq
+            if count:
+                run.judged_again(ticks[:count])
+            if count < len(ticks):
+                break
+    if not witness.seen:
+        raise UnknownName(f"symbol with a row of this rule by {format_time(at)}", symbol, run.graph.symbols)
+    time, row, values = witness.seen[-1]
+    return witness.explanation(time, row, values, f"{tape.name} up to frame {frames:,}")
+
+
+def the_one(alert_id: str, told: Iterator[Told], journal: str | Path) -> Told:
+    found: dict[str, Told] = {}
+    known: list[str] = []
+    for each in told:
+        known.append(each.alert.id)
+        if each.alert.id.startswith(alert_id):
+            found[each.alert.id] = each
+    if not found:
+        raise UnknownName(f"alert of {journal}", alert_id, known)
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} alerts of {journal} begin with {alert_id}: {', '.join(list(found)[:4])}; write more of the id")
+    return next(iter(found.values()))
+
+
+def rules_of(tape: JournalTape, config: Configuration, name: str, given: Strategy | None) -> list[str]:
+    """The rules of a strategy that can be looked into."""
+    run = retold(tape, [given or made_again(config, name)])
+    return [stream.rule for _, stream, _ in run.graph.plan if isinstance(stream, AlertStream)]
+
+
+def rule_of(tape: JournalTape, config: Configuration, name: str, rule: str, given: Strategy | None) -> tuple[Run, AlertStream]:
+    """A run of the strategy alone, and its rule."""
+    run = retold(tape, [given or made_again(config, name)])
+    rules = {stream.rule: stream for _, stream, _ in run.graph.plan if isinstance(stream, AlertStream)}
+    if rule not in rules:
+        raise UsageError(f"{name} makes the alerts of {rule} by hand, with Rx operators; there is no condition to look into")
+    return run, rules[rule]
+
+
+def made_again(config: Configuration, name: str) -> Strategy:
+    for chosen in config.strategies:
+        if chosen.name == name:
+            return strategy_of(chosen)
+    raise UnknownName("strategy of the journal", name, [chosen.name for chosen in config.strategies])

@@ -1,0 +1,83 @@
+"""`rxtape explain` and `rxtape whatif`, on a journal of the command line's own."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_folder import filled, problems, rxtape
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working folder with a journal `j` of mine.py, and what it told."""
+    monkeypatch.chdir(filled(tmp_path))
+    done = rxtape("replay", "ticks.csv", "-s", "mine.py", "--set", "above=11", "-o", "jsonl:alerts.jsonl", "--journal", "j")
+    assert done.exit_code == 0, done.output
+    return tmp_path
+
+
+def ids():
+    return [json.loads(line)["id"] for line in Path("alerts.jsonl").read_text().splitlines()]
+
+
+def test_an_alert_of_a_users_file_says_why():
+    done = rxtape("explain", ids()[0][:9], "--journal", "j")
+    assert done.exit_code == 0, done.output
+    assert "the same, to the last bit" in done.stdout
+    assert "yes  last > 11.0   12 and 11, by 1" in done.stdout
+    told = json.loads(rxtape("explain", ids()[0], "--journal", "j", "--json").stdout)
+    assert (told["differences"], told["term"]["holds"], told["recorded"]["id"]) == ([], True, ids()[0])
+
+
+def test_a_moment_says_why_not():
+    done = rxtape("explain", "--symbol", "SPY", "--at", "2013-10-08T08:01:30Z", "--journal", "j")
+    assert "NO   last > 11.0   10 and 11, short by 1" in done.stdout
+    assert "the rule is inactive" in done.stdout
+
+
+def test_a_strategy_that_has_moved_can_be_named(folder, monkeypatch):
+    alert = ids()[0]
+    Path("elsewhere").mkdir()
+    Path("elsewhere/moved.py").write_text(Path("mine.py").read_text().replace("above: float = 10.0", "above: float = 11.0"))
+    monkeypatch.chdir(folder / "elsewhere")
+    done = rxtape("explain", alert, "--journal", "../j")
+    assert done.exit_code == 2
+    assert "cannot be made again" in done.stderr
+    assert "the same, to the last bit" in rxtape("explain", alert, "--journal", "../j", "-s", "moved.py").stdout
+
+
+def test_what_is_asked_is_one_thing():
+    for words in ((), ("abc", "--symbol", "SPY", "--at", "2013-10-08T08:01:30Z"), ("--symbol", "SPY")):
+        (line,) = problems(rxtape("explain", *words, "--journal", "j"))
+        assert line.startswith("name an alert, or a moment")
+
+
+def test_whatif_takes_the_parameters_of_the_journal_and_changes_some():
+    done = rxtape("whatif", "jump", "--set", "above=12", "--journal", "j")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0].startswith("Jump(above=12.0,")
+    assert "1 kept, 1 gained, 1 lost" in done.stdout or "kept" in done.stdout
+
+
+def test_whatif_sweeps_as_a_table_and_as_json():
+    lines = rxtape("whatif", "jump", "--sweep", "above=10:13:1", "--journal", "j").stdout.splitlines()
+    assert lines[0].split() == ["above", "alerts", "kept", "gained", "lost"]
+    assert [line.split()[0] for line in lines[1:]] == ["10", "11", "12", "13"]
+    assert lines[2].split()[2:] == [lines[2].split()[1], "0", "0"]
+    told = [json.loads(line) for line in rxtape("whatif", "jump", "--sweep", "above=10,99", "--journal", "j", "--json").stdout.splitlines()]
+    assert [each["parameters"] for each in told] == [{"above": "10"}, {"above": "99"}]
+    assert told[1]["alerts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("jump", "--set", "above"), "sets nothing"),
+        (("jump", "--set", "abov=1"), "no parameter of jump named 'abov'"),
+        (("jump", "--set", "above=1", "--sweep", "above=1,2"), "by --set and by --sweep"),
+        (("nothing",), "no strategy named 'nothing'"),
+    ],
+)
+def test_whatif_says_what_is_wrong(words, said):
+    (line,) = problems(rxtape("whatif", *words, "--journal", "j"))
+    assert said in line
