@@ -16,6 +16,9 @@ RxtapeError
 │   ├── JournalDamaged    bits flipped, a gap, another journal's segment, or an end before what was acknowledged (exit 3)
 │   ├── JournalTooNew     written by a newer release
 │   └── JournalBroken     a sync failed: nothing after it can be trusted, and it takes nothing more
+├── IncidentsError        a register of incidents that cannot be opened or written (exit 1)
+│   ├── IncidentRefused   an act that makes no sense in the state of its incident (exit 2)
+│   └── IncidentsDamaged  an event that is not what was written (exit 3)
 ├── SinkError             a sink that cannot be opened or written
 │   ├── ReaderLeft        nobody reads the pipe any more (exit 141)
 │   └── Refused           a sink will not take this alert, however often it is tried
@@ -29,6 +32,9 @@ __all__ = [
     "BadRow",
     "BuildError",
     "EngineFault",
+    "IncidentRefused",
+    "IncidentsDamaged",
+    "IncidentsError",
     "InputError",
     "JournalBroken",
     "JournalDamaged",
@@ -172,6 +178,28 @@ class JournalTooNew(JournalError):
 
 class JournalBroken(JournalError):
     """A journal that takes nothing more, since a sync failed and nobody knows what is on the disk."""
+
+
+class IncidentsError(RxtapeError):
+    """A register of incidents that cannot be opened, read or written."""
+
+
+class IncidentRefused(IncidentsError):
+    """An act that makes no sense in the state of its incident."""
+
+    exit_code = 2
+
+
+class IncidentsDamaged(IncidentsError):
+    """An event of an incident that is not what was written."""
+
+    exit_code = 3
+
+    def __init__(self, incident: str, version: int, reason: str) -> None:
+        self.incident, self.version, self.reason = incident, version, reason
+        super().__init__(
+            f"the history of {incident[:8]} is damaged at event {version:,}: {reason}; nothing was changed: put back a copy of the file"
+        )
 
 
 class SinkError(RxtapeError):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -45,7 +46,7 @@ def environment() -> Iterator[Fact]:
     yield "platform", f"{platform.platform()}, {os.cpu_count()} cores", True
     for requirement in requires("rxtape") or ():
         if ";" not in requirement:
-            name = requirement.split(">")[0].strip()
+            name = re.split(r"[<>=!~;\s]", requirement)[0]
             try:
                 yield name, version(name), True
             except PackageNotFoundError:

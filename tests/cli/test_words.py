@@ -15,7 +15,9 @@ from served_tapes import subscribed
 
 from feeds.live import opening
 from pipeline import Ticks, run
+from pipeline.alerts import Alert
 from pipeline.cli import main
+from pipeline.incidents import Incident, IncidentDesk, Incidents
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.settings import SETTINGS
 from strategies.volume_breakout import VolumeBreakout
@@ -53,8 +55,16 @@ def folder(tmp_path, monkeypatch):
     Path("ticks.csv.gz").write_text(text)
     shutil.copytree(ROOT / "tests" / "journal" / "golden" / "0.1", "tape.journal")
     Cursors("tape.journal").save(Cursor("jsonl:alerts.jsonl", 1))
+    incidents_of("incidents.db")
     Path("own.csv").write_text("Date,Time,symbol,px\n2013-10-08,09:30:00,SPY,167.4\n")
     return tmp_path
+
+
+def incidents_of(file: str) -> None:
+    """One that is open, aa52..., and one that is resolved."""
+    with Incidents(file) as incidents:
+        IncidentDesk(incidents).take([Alert("SPY", 0, id="a1"), Alert("IBM", 0, id="a2")])
+        incidents.act(incidents.all()[1].name, Incident.resolve, by="ada")
 
 
 @pytest.fixture

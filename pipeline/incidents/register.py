@@ -1,0 +1,232 @@
+"""The register: where histories of incidents are kept, found, checked when they are read, and added to."""
+
+import sqlite3
+import time as clocks
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import Mapper, MapperDeserialisationError, PersistenceError, RecordConflictError, StoredEvent
+from eventsourcing.utils import get_topic
+
+from pipeline.broker import Broker, topic_of
+from pipeline.errors import IncidentRefused, IncidentsDamaged, IncidentsError, UnknownName, UsageError
+from pipeline.incidents.incident import Heard, Incident, check_link
+
+__all__ = ["ATTEMPTS", "Incidents", "News"]
+
+ATTEMPTS = 5
+"""How often something is done again because somebody else was quicker."""
+SNAPSHOT_EVENTS = 50
+SECTION = 1_000
+KINDS = [
+    Heard, Incident.Raised, Incident.Repeated, Incident.Acknowledged, Incident.Snoozed, Incident.Escalated, Incident.Cleared,
+    Incident.Resolved, Incident.Reopened, Incident.Snapshot,
+]  # fmt: skip
+KNOWN = {get_topic(kind) for kind in KINDS}
+RAISED = get_topic(Incident.Raised)
+
+
+@dataclass(frozen=True)
+class News:
+    """What happened to an incident, as told on the broker: the event (raised, acknowledged, ...), its time, and the incident then."""
+
+    event: str
+    time: int
+    incident: dict[str, Any]
+
+
+class OurMapper(Mapper[UUID]):
+    """Reads events of ours alone: what a database names is never imported."""
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """The event; IncidentsDamaged for what is none."""
+        owner, version = str(getattr(stored_event.originator_id, "hex", stored_event.originator_id)), stored_event.originator_version
+        if stored_event.topic not in KNOWN:
+            raise IncidentsDamaged(owner, version, f"{stored_event.topic!r:.80} is no event of an incident")
+        try:
+            event = super().to_domain_event(stored_event)
+            _ = [getattr(event, field) for field in type(event).__dataclass_fields__]  # type: ignore[attr-defined]
+        except (MapperDeserialisationError, AttributeError, TypeError) as error:
+            raise IncidentsDamaged(owner, version, "it cannot be read") from error
+        return event
+
+
+class Incidents(Application[UUID]):
+    """Incidents in one SQLite file, or, with the `env` of the `eventsourcing` library, wherever it keeps events.
+
+    People's acts take their time from `clock` (int64 ns UTC). What happens is published on `broker`, under `incidents.EVENT.STRATEGY`,
+    unless the incident is snoozed and the event is the pipeline's. Raises IncidentsError where the file cannot be used, IncidentsDamaged
+    for a history that is not what was written. Of two who write at once the second reads again, and its act is checked anew.
+
+    >>> from pipeline.alerts import Alert
+    >>> with Incidents(env={"PERSISTENCE_MODULE": "eventsourcing.popo"}, clock=lambda: 5) as incidents:
+    ...     _ = incidents.record([Incident.raise_(Alert("SPY", 0, strategy="volume_breakout", id="a1"))])
+    ...     incidents.act("aa52", Incident.acknowledge, by="ada").state
+    'acknowledged'
+    """
+
+    is_snapshotting_enabled = True
+
+    def __init__(
+        self, path: str | Path | None = None, *, env: Mapping[str, str] | None = None, broker: Broker | None = None,
+        clock: Callable[[], int] = clocks.time_ns, create: bool = True,
+    ) -> None:  # fmt: skip
+        self.path, self.broker, self.clock = str(path or "the database"), broker, clock
+        self.passed_over = 0
+        if path is not None:
+            check_file(Path(path), create)
+            env = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": Path(path).absolute().as_uri()}
+        try:
+            super().__init__(dict(env) if env else None)
+        except (PersistenceError, sqlite3.Error, OSError) as error:
+            raise IncidentsError(f"{self.path} cannot be used for incidents: {error}; name another file") from error
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Ours, with the library's compressor and cipher, if any."""
+        return self.factory.mapper(transcoder=self.construct_transcoder(), mapper_class=OurMapper)
+
+    # Reading.
+
+    def load(self, owner: UUID) -> Incident:
+        """An incident, from its newest snapshot that stands for its history; every event is checked.
+
+        Snapshots that do not are passed over, and counted by `passed_over`.
+        """
+        events: list[Any] = list(self.events.get(owner))
+        incident = self._snapshot(owner, events)
+        for event in events[incident.version if incident else 0 :]:
+            incident = event.mutate(incident)
+        if incident is None:
+            raise UnknownName("incident", owner.hex, [])
+        return incident
+
+    def _snapshot(self, owner: UUID, events: Sequence[Any]) -> Incident | None:
+        """The newest snapshot that is what it says; the history up to there is checked by digests alone."""
+        for before, event in zip(["", *(event.chain for event in events)], events, strict=False):
+            check_link(event, before)
+        assert self.snapshots is not None
+        for stored in self.snapshots.recorder.select_events(owner, desc=True):
+            try:
+                snapshot: Any = self.snapshots.mapper.to_domain_event(stored)
+                if stored.originator_version <= len(events) and snapshot.stands_for(events[stored.originator_version - 1].chain):
+                    found: Incident = snapshot.mutate(None)
+                    return found
+            except (IncidentsDamaged, AttributeError, TypeError):
+                pass
+            self.passed_over += 1
+        return None
+
+    def recorded(self, after: int = 0, topics: Sequence[str] = ()) -> Iterator[tuple[int, Any]]:
+        """Number and event of everything recorded after a number, in order."""
+        while found := self.recorder.select_notifications(after + 1, SECTION, topics=topics):
+            for notification in found:
+                yield notification.id, self.mapper.to_domain_event(notification)
+            after = found[-1].id
+
+    def all(self) -> list[Incident]:
+        """Every incident, in the order in which they were raised; a read through all that was recorded."""
+        incidents: dict[UUID, Incident] = {}
+        for _, event in self.recorded():
+            if not isinstance(event, Heard):
+                incidents[event.originator_id] = event.mutate(incidents.get(event.originator_id))
+        return list(incidents.values())
+
+    def find(self, name: str) -> UUID:
+        """The id that begins with a text; UnknownName where none does, UsageError where several do."""
+        ids: list[UUID] = [event.originator_id for _, event in self.recorded(topics=[RAISED])]
+        found = [owner for owner in ids if name and owner.hex.startswith(name.lower().replace("-", ""))]
+        if not found:
+            raise UnknownName("incident", name, [owner.hex[:8] for owner in ids])
+        if len(found) > 1:
+            raise UsageError(
+                f"{name!r} is the beginning of {len(found)} incidents: {', '.join(owner.hex[:12] for owner in found[:5])}; write more"
+            )
+        return found[0]
+
+    def history(self, owner: UUID) -> list[Any]:
+        """The events of an incident, in order, checked."""
+        self.load(owner)
+        return list(self.events.get(owner))
+
+    # Writing.
+
+    def act(self, name: str, act: Callable[..., None], **how: Any) -> Incident:
+        """Do what somebody wants, `act(incident, time, **how)`, and record it; the incident afterwards.
+
+        Raises IncidentRefused where it makes no sense, also if it no longer does since somebody was quicker.
+        """
+        owner = self.find(name)
+        for _ in range(ATTEMPTS):
+            incident = self.load(owner)
+            if act is Incident.reopen:
+                self._refuse_second(incident)
+            act(incident, self.clock(), **how)
+            try:
+                self.record([incident])
+            except RecordConflictError:
+                continue
+            return incident
+        raise IncidentsError(f"incident {name} is being changed by others all the time; {ATTEMPTS} attempts were too late: try again")
+
+    def _refuse_second(self, incident: Incident) -> None:
+        """One incident of a key is open at a time, and alerts belong to the newest."""
+        newest = [other for other in self.all() if other.key == incident.key][-1]
+        if newest.id != incident.id:
+            what = f"incident {incident.name} cannot be reopened: {newest.name} of the same rule and symbol came after it"
+            raise IncidentRefused(f"{what}; see to that one")
+
+    def record(self, incidents: Sequence[Incident], heard: Sequence[Heard] = ()) -> int:
+        """Record what is pending, all of it in one transaction or nothing, then tell it; the number of the last event.
+
+        Raises RecordConflictError where somebody else has recorded something of these incidents meanwhile.
+        """
+        events = [event for incident in incidents for event in incident.pending_events]
+        try:
+            recordings = self.events.put([*heard, *events])
+        except RecordConflictError:
+            raise
+        except PersistenceError as error:
+            raise IncidentsError(f"{self.path} cannot be written: {error}; nothing of it was recorded") from error
+        for incident in incidents:
+            fresh = incident.collect_events()
+            if fresh and incident.version // SNAPSHOT_EVENTS > (incident.version - len(fresh)) // SNAPSHOT_EVENTS and self.snapshots:
+                self.snapshots.put([Incident.Snapshot.take(incident)])
+            self._tell(incident, fresh)
+        return recordings[-1].notification.id if recordings else 0
+
+    def _tell(self, incident: Incident, events: Sequence[Any]) -> None:
+        if self.broker is None:
+            return
+        for event in events:
+            if "by" in vars(event) or not incident.is_quiet(event.time):
+                kind = type(event).__name__.lower()
+                self.broker.publish(topic_of("incidents", kind, incident.strategy), News(kind, event.time, told(incident)))
+
+
+def told(incident: Incident) -> dict[str, Any]:
+    """What there is to say of an incident, for programs."""
+    names = ("strategy", "rule", "symbol", "severity", "message", "count", "level", "raised_at", "acknowledged_by", "acknowledged_at")
+    facts = {name: getattr(incident, name) for name in (*names, "snoozed_until", "cleared_at", "resolved_at")}
+    return {"id": incident.id.hex, "state": incident.state, **facts}
+
+
+def check_file(path: Path, create: bool) -> None:
+    """Raise what is wrong with a file of incidents before the library makes its tables in it."""
+    if not path.exists():
+        if not create:
+            raise UsageError(f"there is no file {path}; -o incidents:{path} of a run makes it")
+        if not path.absolute().parent.is_dir():
+            raise IncidentsError(f"{path} cannot be made: there is no folder {path.absolute().parent}; make the folder first")
+        return
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            tables = {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error as error:
+        raise IncidentsError(f"{path} is no file of incidents: {error}; name another file") from error
+    if tables and "stored_snapshots" not in tables:
+        raise IncidentsError(f"{path} is a database of something else (tables: {', '.join(sorted(tables))}); name another file")
