@@ -26,7 +26,7 @@ COMMANDS = {
     "explain": "Say why an alert fired, or why none did.",
     "whatif": "Try other parameters on the tape of a journal.",
     "sinks": "See how far the sinks of a journal are; deliver what waits.",
-    "incidents": "List incidents, see what became of one; acknowledge, snooze, escalate, resolve.",
+    "incidents": "List incidents; acknowledge, snooze, resolve one.",
     "strategies": "List, show, begin and check strategies.",
     "config": "Show the settings of a run, and where each comes from.",
     "doctor": "Look at the installation: versions, compiled kernels, plug-ins, name clashes.",

@@ -112,7 +112,7 @@ plot = "out.pgn"
         "rxtape.toml:12: volume_breakout.over: VolumeBreakout.over: '-1m' is no length of time",
         "rxtape.toml:16: volume_breakout.average = 'many' is str",
         "rxtape.toml:17: no parameter of volume_breakout named 'mvoe'",
-        "no sink named 'tape'. There are: callback, console, csv, jsonl, memory, parquet, sqlite, webhook",
+        "no sink named 'tape'. There are: callback, console, csv, incidents, jsonl, memory, parquet, sqlite, webhook",
         "rxtape.toml:24: out.pgn: no picture is written as 'pgn'",
     ]
     assert sorted(os.listdir()) == ["mine.py", "rxtape.toml", "ticks.csv"]

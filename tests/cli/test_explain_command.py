@@ -102,7 +102,8 @@ def test_a_users_projection_runs_over_an_old_journal():
     Path("most.py").write_text(MOST)
     for words in (("most.py",), ("most.py:Most", "--keep"), ("most.py:Most", "--keep"), ("most.py", "--rebuild")):
         assert rxtape("journal", "project", *words, "--journal", "j").stdout.split() == ["rows", "6"]
-    assert json.loads(rxtape("journal", "project", "outcomes", "--set", "follow=0.5", "--journal", "j", "--json").stdout)["alerts"] == len(ids())
+    done = rxtape("journal", "project", "outcomes", "--set", "follow=0.5", "--journal", "j", "--json")
+    assert json.loads(done.stdout)["alerts"] == len(ids())
 
 
 @pytest.mark.parametrize(
