@@ -36,7 +36,7 @@ class AlertSink(Protocol):
     One that keeps what it is given has `resume(position) -> bool`, which goes on with what it held at a `position()`, or says that
     this is not there any more; its `position()` is None where it keeps nothing after all. One that has `place_of(journal)` and
     `write_at(alerts, journal, place)` keeps its place with the alerts. One of which `anew` is true is written anew by each run.
-    Such sinks get the whole log, all others begin at its end.
+    Such sinks, and those which say that they are `idempotent`, get the whole log, all others begin at its end.
     """
 
     def write(self, alerts: Sequence[Alert]) -> None:
@@ -115,7 +115,7 @@ class Follower:
                 self._say(f"{self.name} does not hold any more what it did; it is written anew from the journal{since}")
             sink.resume("")
             return Cursor(self.name, first)
-        return known or Cursor(self.name, self.journal.synced + 1)
+        return known or Cursor(self.name, first if getattr(sink, "idempotent", False) else self.journal.synced + 1)
 
     def start(self) -> None:
         """Begin to deliver."""

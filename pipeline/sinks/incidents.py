@@ -20,6 +20,8 @@ class IncidentSink:
     the file cannot be used.
     """
 
+    idempotent = True
+
     def __init__(self, path: str | Path, *, storm: int = 20, broker: "Broker | None" = None) -> None:
         from pipeline.incidents import IncidentDesk, Incidents  # the library is for those who keep incidents
 
