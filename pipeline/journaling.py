@@ -199,7 +199,7 @@ class RunJournal:
         if self._behind is None:
             self.journal.append(ticks_record(batch))
         else:
-            self._behind.append(lambda: ticks_record(batch))
+            self._behind.append(ticks_record(batch))
         self._since_rows += len(batch)
         if self._told:
             self._told = set()
@@ -213,7 +213,7 @@ class RunJournal:
         if self._behind is None:
             leave(alerts, self.journal.append(alerts_record(alerts), urgent=True))
         else:
-            self._behind.append(lambda: alerts_record(alerts), lambda frame: leave(alerts, frame))
+            self._behind.append(alerts_record(alerts), lambda frame: leave(alerts, frame))
 
     def between(self) -> None:
         """Between two batches: a snapshot, if it is time for one."""

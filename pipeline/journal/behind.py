@@ -16,7 +16,7 @@ PATIENCE = 60.0
 DEPTH = 16
 """Batches that may wait: some megabytes, and long enough for a sync."""
 Then = Callable[[int], None]
-Work = tuple[Callable[[], Record], Then | None]
+Work = tuple[Record, Then | None]
 
 
 class WriteBehind:
@@ -29,7 +29,7 @@ class WriteBehind:
     >>> from pipeline.journal.payloads import alerts_record
     >>> with TemporaryDirectory() as folder, Journal.open(folder) as journal:
     ...     behind, left = WriteBehind(journal), []
-    ...     behind.append(lambda: alerts_record([]), then=left.append)
+    ...     behind.append(alerts_record([]), then=left.append)
     ...     behind.drain()
     ...     journal.sync()
     ...     behind.close()
@@ -48,11 +48,11 @@ class WriteBehind:
         self._thread = threading.Thread(target=self._work, name="rxtape-journal", daemon=True)
         self._thread.start()
 
-    def append(self, make: Callable[[], Record], then: Then | None = None) -> None:
-        """Append what `make` gives, which is called on the thread."""
+    def append(self, record: Record, then: Then | None = None) -> None:
+        """Append a record, on the thread."""
         with self._changed:
             self._wait_until(lambda: len(self._waiting) < self.depth)
-            self._waiting.append((make, then))
+            self._waiting.append((record, then))
             self._changed.notify_all()
 
     def drain(self) -> None:
@@ -82,8 +82,8 @@ class WriteBehind:
     def _work(self) -> None:
         while (work := self._next()) is not None:
             try:
-                make, then = work
-                seq = self.journal.append(make())
+                record, then = work
+                seq = self.journal.append(record)
                 if then is not None:
                     self.journal.when_durable(seq, partial(then, seq))
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
