@@ -61,5 +61,5 @@ def test_a_committed_notebook_says_nothing_of_the_machine_it_ran_on(path):
     assert not any(cell.metadata for cell in notebook.cells)
 
 
-def test_there_are_four_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == ["01_first_tape", "02_write_a_strategy", "03_indicators_and_bars", "04_live"]
+def test_there_are_five_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == ["01_first_tape", "02_write_a_strategy", "03_indicators_and_bars", "04_live", "05_journal"]
