@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.alerts import Alert, format_time
-from pipeline.errors import UnknownName, UsageError
+from pipeline.errors import JournalError, UnknownName, UsageError
 from pipeline.explanation import Explanation
 from pipeline.journal.frames import Content
 from pipeline.journal.payloads import Configuration, config_of, ticks_head, ticks_of
 from pipeline.retelling import JournalTape, Told, alerts_in, retold, strategy_of
 from pipeline.rules import AlertStream
-from pipeline.running import Run
 from pipeline.strategy import Strategy
 from pipeline.witness import Witness
 
@@ -27,8 +26,10 @@ def explain(alert_id: str, journal: str | Path, strategy: Strategy | None = None
     tape = JournalTape(journal)
     told = the_one(alert_id, alerts_in(tape), journal)
     alert = told.alert
-    witness = Witness(*rule_of(tape, told.config, alert.strategy, alert.rule, strategy), alert.symbol)
+    witness = witness_of(tape, told.config, alert.strategy, alert.rule, alert.symbol, told.frame, strategy)
     found = judged_until(tape, witness, alert, told.frame)
+    if not witness.seen:
+        raise JournalError(f"{alert.id} has no row of {alert.symbol} behind it in what {journal} still holds: its first frames are gone")
     behind = [each for each in witness.seen if each[0] <= alert.time] or witness.seen
     time, row, _ = behind[-1] if alert.order.phase else next((each for each in reversed(behind) if each[0] < alert.time), behind[-1])
     made = witness.explanation(time, row, dict((found or alert).values), f"{tape.name} up to frame {told.frame:,}")
@@ -39,7 +40,7 @@ def explain(alert_id: str, journal: str | Path, strategy: Strategy | None = None
 def judged_until(tape: JournalTape, witness: Witness, alert: Alert, until: int) -> Alert | None:
     """Judge the frames before an alert's; of the last one row after row, until the alert comes; None where it does not."""
     run, pending = witness.run, None
-    for frame in tape.frames():
+    for frame in tape.frames(witness.first):
         if frame.seq >= until:
             break
         if frame.content is Content.TICKS:
@@ -69,11 +70,12 @@ def explain_moment(
     Raises UnknownName for a symbol that had no row by then, and for a strategy that the journal does not know.
     """
     tape = JournalTape(journal)
-    config = Configuration()
+    config, last = tape.first_configuration(), 0
     for frame in tape.frames():
         if frame.content is Content.TICKS:
             if ticks_head(frame.payload).since > at:
                 break
+            last = frame.seq
         elif frame.content is Content.CONFIG:
             config = config_of(frame)
     names = [each.name for each in config.strategies] if given is None else [given.name]
@@ -82,15 +84,12 @@ def explain_moment(
     for name in [strategy] if strategy else names:
         for found in rules_of(tape, config, name, given):
             if not rule or found == rule:
-                yield moment_of(tape, config, name, found, symbol, at, given)
+                yield moment_of(tape, witness_of(tape, config, name, found, symbol, last, given), symbol, at)
 
 
-def moment_of(
-    tape: JournalTape, config: Configuration, name: str, rule: str, symbol: str, at: int, given: Strategy | None
-) -> Explanation:  # fmt: skip
-    witness = Witness(*rule_of(tape, config, name, rule, given), symbol)
+def moment_of(tape: JournalTape, witness: Witness, symbol: str, at: int) -> Explanation:
     run, frames = witness.run, 0
-    for frame in tape.frames():
+    for frame in tape.frames(witness.first):
         if frame.content is Content.TICKS:
             ticks = ticks_of(frame, run.graph.symbols)
             count, frames = int(np.searchsorted(ticks.time, at, side="right")), frame.seq
@@ -99,6 +98,9 @@ def moment_of(
             if count < len(ticks):
                 break
     if not witness.seen:
+        if run.graph.symbols.find(symbol) > 0:
+            since = ", of which the first frames are gone" if tape.shortened else ""
+            raise UsageError(f"{symbol} has no row by {format_time(at)} in {tape.name}{since}; name a later time")
         raise UnknownName(f"symbol with a row of this rule by {format_time(at)}", symbol, run.graph.symbols)
     time, row, values = witness.seen[-1]
     return witness.explanation(time, row, values, f"{tape.name} up to frame {frames:,}")
@@ -124,13 +126,17 @@ def rules_of(tape: JournalTape, config: Configuration, name: str, given: Strateg
     return [stream.rule for _, stream, _ in run.graph.plan if isinstance(stream, AlertStream)]
 
 
-def rule_of(tape: JournalTape, config: Configuration, name: str, rule: str, given: Strategy | None) -> tuple[Run, AlertStream]:
-    """A run of the strategy alone, and its rule."""
-    run = retold(tape, [given or made_again(config, name)])
-    rules = {stream.rule: stream for _, stream, _ in run.graph.plan if isinstance(stream, AlertStream)}
+def witness_of(
+    tape: JournalTape, config: Configuration, name: str, rule: str, symbol: str, until: int, given: Strategy | None
+) -> Witness:  # fmt: skip
+    """Of a rule in a run of its strategy alone; where the log's first frames are gone, of all that share the snapshot to begin with."""
+    kept, mine = tape.start(until), given or made_again(config, name)
+    others = [] if kept is None else config.strategies
+    run = retold(tape, [mine if each.name == name else strategy_of(each) for each in others] or [mine], kept)
+    rules = {stream.rule: stream for owner, stream, _ in run.graph.plan if isinstance(stream, AlertStream) and owner == mine.name}
     if rule not in rules:
         raise UsageError(f"{name} makes the alerts of {rule} by hand, with Rx operators; there is no condition to look into")
-    return run, rules[rule]
+    return Witness(run, rules[rule], symbol, 0 if kept is None else kept.seq + 1)
 
 
 def made_again(config: Configuration, name: str) -> Strategy:

@@ -15,20 +15,25 @@ __all__ = ["Explanation", "Window"]
 
 @dataclass(frozen=True)
 class Window:
-    """The rows behind a value: how many, the first and the last (number and time), and the operator that read them."""
+    """The rows behind a value: how many, the first and the last (number and time), and the operator that read them.
+
+    `cut`: there may be more, from before the snapshot with which the judging began.
+    """
 
     operator: str
     rows: int
     first: tuple[int, int] | None
     last: tuple[int, int] | None
     wanted: int = 0
+    cut: bool = False
 
     def __str__(self) -> str:
         if self.first is None or self.last is None:
-            return "no rows yet"
+            return "no rows since the snapshot" if self.cut else "no rows yet"
         missing = f" of {self.wanted:,}" if self.rows < self.wanted else ""
         span = f"{format_time(self.first[1])} to {format_time(self.last[1])}"
-        return f"{self.rows:,}{missing} rows, {self.first[0]:,} to {self.last[0]:,}, {span}"
+        more = ", and any before the snapshot" if self.cut else ""
+        return f"{self.rows:,}{missing} rows, {self.first[0]:,} to {self.last[0]:,}, {span}{more}"
 
 
 @dataclass

@@ -228,7 +228,8 @@ class RunJournal:
         self._drain()
         try:
             self.snapshots.save(self.journal, hidden(self.graph.snapshot(), self.how.conceal), self.prints)
-            self.journal.retain(self.how.keep, min(self.snapshots.oldest(), self.done_with()))
+            if self.journal.retain(self.how.keep, min(self.snapshots.oldest(), self.done_with())):
+                self.journal.append(config_record(self._configuration()))  # the first one may have gone, and it says whose alerts these are
         except JournalBroken:
             raise
         except JournalError as error:  # the log is well, and a restart reads more of it

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.alerts import Alert
-from pipeline.errors import RxtapeError, UsageError
+from pipeline.errors import JournalError, RxtapeError, SnapshotMismatch, UsageError
 from pipeline.ingest import RawRows
 from pipeline.journal import Content, Frame
 from pipeline.journal.inventory import Inventory, frames_of, inventory
 from pipeline.journal.payloads import Chosen, Configuration, alerts_of, config_of, ticks_head, ticks_of
+from pipeline.journal.snapshots import KeptSnapshot
 from pipeline.running import Run
 from pipeline.strategy import Strategy
 from pipeline.strategy_files import strategy_class
@@ -57,6 +58,33 @@ class JournalTape:
         """What it holds, in order."""
         return frames_of(self.found, first)
 
+    @property
+    def shortened(self) -> bool:
+        """Whether its first frames have been removed, as retention does."""
+        return self.found.first > 1
+
+    def first_configuration(self) -> Configuration:
+        """What the run was told to do at its beginning: the first that the log still says."""
+        return next((config_of(frame) for frame in self.frames() if frame.content is Content.CONFIG), Configuration())
+
+    def first_rows(self) -> int:
+        """The first frame with rows."""
+        return next((frame.seq for frame in self.frames() if frame.content is Content.TICKS), 0)
+
+    def start(self, until: int) -> KeptSnapshot | None:
+        """Where to begin to judge again what a frame holds: None is the first frame, else the oldest snapshot that is good.
+
+        Raises JournalError where the first frames are gone, and no snapshot is older than the frame.
+        """
+        if not self.shortened:
+            return None
+        good = [kept for name, kept in sorted(self.found.snapshots.items()) if name not in self.found.bad]
+        if not good or good[0].seq >= until:
+            begins = f"the log of {self.name} begins with frame {self.found.first:,}"
+            oldest = f"its oldest snapshot is of frame {good[0].seq:,}" if good else "it has no snapshot"
+            raise JournalError(f"frame {until:,} cannot be judged again: {begins}, and {oldest}; --keep-size and --keep-for keep more")
+        return good[0]
+
     def batches(self, symbols: SymbolTable) -> Iterator[Ticks]:
         """Its rows, with codes of a table."""
         return (ticks_of(frame, symbols) for frame in self.frames() if frame.content is Content.TICKS)
@@ -80,7 +108,7 @@ class Told:
 
 def alerts_in(tape: JournalTape) -> Iterator[Told]:
     """Every alert of a journal, in order."""
-    config = Configuration()
+    config = tape.first_configuration()
     for frame in tape.frames():
         if frame.content is Content.CONFIG:
             config = config_of(frame)
@@ -98,6 +126,16 @@ def strategy_of(chosen: Chosen) -> Strategy:
         raise UsageError(f"{chosen.name} was {chosen.identity} of {chosen.of}, which cannot be made again: {error}") from error
 
 
-def retold(tape: JournalTape, strategies: Sequence[Strategy]) -> Run:
-    """A run of strategies on the columns of a journal, to which its batches can be handed by `judged_again`."""
-    return Run(tape, *strategies, keep_alerts=False, on_fault=lambda fault: None, on_hang=lambda hang: None)
+def retold(tape: JournalTape, strategies: Sequence[Strategy], kept: KeptSnapshot | None = None) -> Run:
+    """A run of strategies on the columns of a journal; `judged_again` takes its batches: all, or those after the snapshot `kept`.
+
+    Raises JournalError where the snapshot is not of these strategies.
+    """
+    run = Run(tape, *strategies, keep_alerts=False, on_fault=lambda fault: None, on_hang=lambda hang: None)
+    if kept is not None:
+        try:
+            run.graph.restore(kept.state)
+        except SnapshotMismatch as error:
+            found = f"the snapshot of frame {kept.seq:,} of {tape.name}, with which its log begins, is not of these strategies"
+            raise JournalError(f"{found}: {error}; explain alerts of strategies as they were at that snapshot") from error
+    return run

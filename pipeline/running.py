@@ -154,8 +154,7 @@ class Run:
 
     def _taken_up(self, journal: RunJournal) -> list[Alert]:
         """Be where the journal ends; the alerts that its last rows owe."""
-        with np.errstate(all="ignore"):
-            owed = journal.resume(self.judged_again)
+        owed = journal.resume(self.judged_again)
         if journal.live and journal.last is not None:
             self.ingest.resume(self.graph.next_row, int(journal.last.time[0]))
         return owed
@@ -164,9 +163,10 @@ class Run:
         """The alerts of rows that are in the journal."""
         self._batches.check()
         absent = {name: np.full(len(batch), np.nan) for name in self.tape.columns - batch.columns.keys()}
-        self.graph.enter(len(batch))
-        self.tape.emit(Ticks(batch.columns | absent, batch.symbols) if absent else batch)
-        self.graph.leave()
+        with np.errstate(all="ignore"):
+            self.graph.enter(len(batch))
+            self.tape.emit(Ticks(batch.columns | absent, batch.symbols) if absent else batch)
+            self.graph.leave()
         return self.collector.take()
 
     def _leave_off(self, journal: RunJournal) -> None:

@@ -2,12 +2,16 @@
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from pipeline.alerts import Alert
 from pipeline.errors import ParameterError, UsageError
+from pipeline.journal.frames import Content
+from pipeline.journal.outcomes import Outcomes
+from pipeline.journal.payloads import Chosen, config_of
 from pipeline.retelling import JournalTape, alerts_in, retold
 from pipeline.strategy import Strategy
 
@@ -20,13 +24,17 @@ MOST_STEPS = 10_000
 
 @dataclass(frozen=True)
 class Compared:
-    """A strategy of other parameters against what was recorded: the alerts that only it has, that it lacks, that both have."""
+    """A strategy of other parameters against what was recorded: the alerts that only it has, that it lacks, that both have.
+
+    `outcomes` is what became of those that it told, if that was asked for: a row of `Outcomes`.
+    """
 
     strategy: Strategy
     parameters: Mapping[str, str]
     gained: tuple[Alert, ...]
     lost: tuple[Alert, ...]
     kept: tuple[Alert, ...]
+    outcomes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def alerts(self) -> int:
@@ -53,37 +61,44 @@ def compare(strategy: Strategy, found: Iterable[Alert], recorded: Iterable[Alert
 
 
 def whatif(
-    journal: str | Path, strategies: Sequence[Strategy], parameters: Sequence[Mapping[str, str]] = (), against: str = ""
+    journal: str | Path, strategies: Sequence[Strategy], parameters: Sequence[Mapping[str, str]] = (), against: str = "",
+    outcomes: Outcomes | None = None,
 ) -> list[Compared]:  # fmt: skip
     """Every strategy on the tape of a journal, in one pass, against the alerts that `against` (by name) told then.
 
-    Without a name: the strategy of the journal that is of the same class, or has the same name; UsageError where none is.
+    Without a name: the strategy of the journal that is of the same class, or has the same name; UsageError where none is. With `outcomes`,
+    a new one, it is also told what the price did after the alerts of each. Of a journal whose first frames are gone, windows begin empty.
     """
     if len(strategies) > MOST_AT_ONCE:
         raise UsageError(f"{len(strategies)} combinations of parameters, and {MOST_AT_ONCE} are tried at once; take wider steps")
     tape = JournalTape(journal)
     told = list(alerts_in(tape))
     name = against or same_name(tape, strategies[0])
-    recorded = [each.alert for each in told if each.alert.strategy == name]
+    begin = tape.first_rows()
+    recorded = [each.alert for each in told if each.alert.strategy == name and each.frame > begin]
     numbered = [each if len(strategies) == 1 else renamed(each, f"{each.name}_{turn}") for turn, each in enumerate(strategies)]
     run = retold(tape, numbered)
     found: dict[str, list[Alert]] = {each.name: [] for each in numbered}
     for ticks in tape.batches(run.graph.symbols):
-        for alert in run.judged_again(ticks):
+        alerts = run.judged_again(ticks)
+        if outcomes is not None:
+            outcomes.rows(ticks)
+            outcomes.alerts(alerts)
+        for alert in alerts:
             found[alert.strategy].append(alert)
     if run.graph.faults:
         raise UsageError(str(next(iter(run.graph.faults.values()))))
+    if outcomes is not None:
+        outcomes.settle()
+    became = {row["strategy"]: row for row in outcomes.result()} if outcomes is not None else {}
     settings = parameters or [{}] * len(strategies)
     return [
-        compare(strategy, found[each.name], recorded, given)
+        replace(compare(strategy, found[each.name], recorded, given), outcomes=became.get(each.name, {}))
         for strategy, each, given in zip(strategies, numbered, settings, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def same_name(tape: JournalTape, strategy: Strategy) -> str:
-    from pipeline.journal.frames import Content
-    from pipeline.journal.payloads import Chosen, config_of
-
     mine, known = Chosen.by(strategy), dict[str, str]()
     for frame in tape.frames():
         if frame.content is Content.CONFIG:

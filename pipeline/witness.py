@@ -41,26 +41,26 @@ class Inputs:
                 self._parts.append(np.stack((batch.rows.columns["seq"][rows], batch.time[rows])))
         return self._step(batch)
 
-    def window(self, time: int, shift: int = 0) -> Window:
-        """The rows that the value at a time depends on."""
+    def window(self, time: int, whole: bool = True) -> Window:
+        """The rows that the value at a time depends on; not `whole`: those before a snapshot are not known."""
         reach = self.stage.operator.reach
         seq, at = np.concatenate(self._parts, axis=1) if self._parts else np.empty((2, 0), np.int64)
         seen = int(np.searchsorted(at, time, side="right"))
-        begin = 0 if reach.time_ns >= FOREVER else int(np.searchsorted(at, time - reach.time_ns - shift, side="right"))
+        begin = 0 if reach.time_ns >= FOREVER else int(np.searchsorted(at, time - reach.time_ns, side="right"))
         first = max(min(begin, seen) - min(reach.rows, seen), 0) if reach.rows < FOREVER else 0
         if reach.session is not None:
             opened = int(reach.session.opens_at(np.array([time]))[0])
             first = max(first, int(np.searchsorted(at, opened, side="left")) if opened >= 0 else seen)
         ends = [(int(seq[place]), int(at[place])) for place in (first, seen - 1)] if seen > first else [None, None]
         wanted = reach.rows if 0 < reach.rows < FOREVER and not reach.time_ns else 0
-        return Window(self.stage.fingerprint, seen - first, ends[0], ends[1], wanted)
+        return Window(self.stage.fingerprint, seen - first, ends[0], ends[1], wanted, cut=not whole and not first)
 
 
 class Witness:
-    """Watches one rule and one symbol while a tape is judged again."""
+    """Watches one rule and one symbol while a tape is judged again, from the frame `first` on; 0 is all of it."""
 
-    def __init__(self, run: Run, stream: AlertStream, symbol: str) -> None:
-        self.run, self.stream, self.symbol = run, stream, symbol
+    def __init__(self, run: Run, stream: AlertStream, symbol: str, first: int = 0) -> None:
+        self.run, self.stream, self.symbol, self.first = run, stream, symbol, first
         self.seen: list[tuple[int, int, dict[str, float]]] = []
         stages = run.graph.stages
         self.inputs = {name: Inputs(stage, run.graph.symbols.find, symbol) for name, stage in stages.items() if isinstance(stage, Stage)}
@@ -80,7 +80,7 @@ class Witness:
         for name, signal in self.stream.source.signals.items():
             steps = signal.name.split(" | ")
             chain = (" | ".join(steps[:count]) for count in range(len(steps), 0, -1))
-            found[name] = [self.inputs[each].window(time) for each in chain if each in self.inputs]
+            found[name] = [self.inputs[each].window(time, not self.first) for each in chain if each in self.inputs]
         return found
 
     def state(self) -> str:

@@ -24,9 +24,12 @@ SHOWN = 20
 @click.option("--set", "settings", multiple=True, metavar="PARAM=VALUE", help="A parameter.")
 @click.option("--sweep", "sweeps", multiple=True, metavar="PARAM=FROM:TO:STEP", help="Many values of one, or PARAM=A,B,C.")
 @click.option("--against", default="", metavar="NAME", help="The strategy of the journal to compare with.")
+@click.option("--follow", type=float, metavar="FRACTION", help="How often did a move of this size follow an alert, in its direction ...")
+@click.option("--within", default="5m", metavar="DURATION", show_default=True, help="... within this time?")
 @click.option("--json", is_flag=True, help="One JSON object for each combination.")
 def whatif(
-    strategy: str, journal: Path, settings: tuple[str, ...], sweeps: tuple[str, ...], against: str, json: bool
+    strategy: str, journal: Path, settings: tuple[str, ...], sweeps: tuple[str, ...], against: str, follow: float | None, within: str,
+    json: bool,
 ) -> None:  # fmt: skip
     """Judge the tape of a journal by STRATEGY with other parameters, and tell which alerts are gained, lost and kept.
 
@@ -35,8 +38,10 @@ def whatif(
 
     \b
     rxtape whatif volume_breakout --set move=0.02 --journal kept
-    rxtape whatif volume_breakout --sweep move=0.005:0.02:0.005 --journal kept
+    rxtape whatif volume_breakout --sweep move=0.005:0.02:0.005 --follow 0.01 --within 5m --journal kept
     """
+    from pipeline.journal.outcomes import Outcomes
+    from pipeline.retelling import JournalTape
     from pipeline.whatif import grid, steps
     from pipeline.whatif import whatif as compared
 
@@ -45,7 +50,12 @@ def whatif(
         raise UsageError(f"{min(twice)} is given by --set and by --sweep; give it once")
     combinations = grid(swept)
     strategies = [made(strategy, journal, fixed | each) for each in combinations]
-    found = compared(journal, strategies, combinations, against)
+    outcomes = None if follow is None else Outcomes(follow=follow, within=within)
+    found = compared(journal, strategies, combinations, against, outcomes)
+    if JournalTape(journal).shortened:
+        click.echo(
+            tidy(f"rxtape: the first frames of {journal} are gone: alerts in the time that windows take to fill count as lost"), err=True
+        )
     if json:
         for each in found:
             click.echo(msgspec.json.encode(as_object(each)).decode())
@@ -83,14 +93,24 @@ def table(found: Sequence[Any]) -> Iterator[str]:
     """A line a combination."""
     names = [*found[0].parameters, "alerts", "kept", "gained", "lost"]
     rows = [[*each.parameters.values(), *map(str, (each.alerts, len(each.kept), len(each.gained), len(each.lost)))] for each in found]
+    if any(each.outcomes for each in found):
+        names.append("followed")
+        rows = [[*row, followed(each)] for row, each in zip(rows, found, strict=True)]
     widths = [max(len(row[place]) for row in [names, *rows]) for place in range(len(names))]
     for row in [names, *rows]:
         yield "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
 
 
+def followed(found: Any) -> str:
+    share = found.outcomes.get("followed")
+    return "" if share is None else f"{share:.1%}"
+
+
 def words(found: Any) -> Iterator[str]:
     """What is gained and lost, alert by alert."""
     yield f"{found.strategy!r}: {found.alerts:,} alerts; {len(found.kept):,} kept, {len(found.gained):,} gained, {len(found.lost):,} lost"
+    if found.outcomes:
+        yield f"the move followed {followed(found) or 'an unknown share'} of what was raised"
     for what, alerts in (("gained", found.gained), ("lost", found.lost)):
         for alert in alerts[:SHOWN]:
             yield f"{what:<6}  {format_time(alert.time)}  {alert.symbol}  {alert.event}  {alert.message}"
@@ -100,6 +120,6 @@ def words(found: Any) -> Iterator[str]:
 
 def as_object(found: Any) -> dict[str, Any]:
     parts = {"gained": found.gained, "lost": found.lost, "kept": found.kept}
-    return {"strategy": repr(found.strategy), "parameters": dict(found.parameters), "alerts": found.alerts} | {
-        name: [alert.as_dict() for alert in alerts] for name, alerts in parts.items()
-    }
+    told = {"strategy": repr(found.strategy), "parameters": dict(found.parameters), "alerts": found.alerts}
+    became = {"outcomes": dict(found.outcomes)} if found.outcomes else {}
+    return told | became | {name: [alert.as_dict() for alert in alerts] for name, alerts in parts.items()}

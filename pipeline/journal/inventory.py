@@ -40,6 +40,11 @@ class Inventory:
         return self.log.segments[0].head.journal.hex() if self.log.segments else self.mark.journal if self.mark else ""
 
     @property
+    def first(self) -> int:
+        """The first frame that is still there."""
+        return self.log.segments[0].head.first if self.log.segments else self.log.end + 1
+
+    @property
     def head(self) -> str:
         """The last frame and the digest of the log up to it: noted elsewhere, it proves that nothing was changed since."""
         return f"{self.log.end}:{self.log.segments[-1].digest.hex()}" if self.log.segments else ""

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from pipeline.alerts import RAISED, Alert
 from pipeline.durations import nanoseconds
 from pipeline.journal.projections import Projection
-from pipeline.ticks import Ticks
+from pipeline.ticks import Kind, Ticks
 
 __all__ = ["AlertsByHour", "Outcomes"]
 
 HOUR = 3_600_000_000_000
+LOST = "lost"
+"""What nobody can know: rows of the symbol were lost before it was over."""
 
 
 class AlertsByHour(Projection):
@@ -37,7 +39,7 @@ class Outcomes(Projection):
     A move is the price of the last trade at or before the alert's time plus each of `after`, against that of the alert's row, as a
     fraction in the alert's direction: the sign of its value `along` (up, where it has none of that name). `went_on` is the share of moves
     above 0, `followed` the share of alerts after which some trade within `within` was `follow` away in that direction. What the tape
-    does not reach is not counted.
+    does not reach is not counted, and nothing of a span in which rows of the symbol were lost (GAP); a move that was seen to follow, was.
 
     >>> from tempfile import TemporaryDirectory
     >>> from pipeline import run
@@ -89,7 +91,7 @@ class Outcomes(Projection):
                     self._sums(self.state["sums"], alert.strategy)["alerts"] += 1
                     continue
                 waiting = {"strategy": alert.strategy, "symbol": alert.symbol, "time": alert.time, "price": price, "way": way}
-                self.state["waiting"].append({**waiting, "moves": [None] * len(self.after), "best": None, "followed": None})
+                self.state["waiting"].append({**waiting, "moves": [None] * len(self.after), "best": None, "followed": None, "gap": None})
 
     def _price_of(self, alert: Alert) -> float:
         """The last price that the alert's row could see: its own; of a deadline or a bar, that before its time."""
@@ -143,6 +145,7 @@ class Outcomes(Projection):
     def _look(self, each: dict[str, Any], now: int) -> None:
         """What the rows that are held tell of an alert; `now` is their last time. A span is over when the tape's time is past it."""
         times, prices = self._trades(each["symbol"])
+        self._note_gap(each)
         if each["followed"] is None:
             inside = prices[(times > each["time"]) & (times <= each["time"] + self._within)]
             if len(inside):
@@ -151,11 +154,18 @@ class Outcomes(Projection):
             if each["best"] is not None and each["best"] >= self.follow:
                 each["followed"] = True
             elif now > each["time"] + self._within:
-                each["followed"] = False
+                each["followed"] = LOST if gap_within(each, self._within) else False
         for place, span in enumerate(self._spans):
             if each["moves"][place] is None and now > each["time"] + span:
                 price = self._price_at(each["symbol"], each["time"] + span)
-                each["moves"][place] = (price - each["price"]) / each["price"] * each["way"]
+                each["moves"][place] = LOST if gap_within(each, span) else (price - each["price"]) / each["price"] * each["way"]
+
+    def _note_gap(self, each: dict[str, Any]) -> None:
+        """When rows of the symbol were first lost after the alert."""
+        ticks = self._held
+        if ticks is not None and each["gap"] is None and (lost := ticks.kind == Kind.GAP).any():
+            times = ticks.time[lost & (ticks.symbol == ticks.symbols.find(each["symbol"])) & (ticks.time > each["time"])]
+            each["gap"] = int(times[0]) if len(times) else None
 
     def _sums(self, sums: dict[str, Any], strategy: str) -> dict[str, Any]:
         nothing = {"alerts": 0, "known": [0] * len(self.after), "on": [0] * len(self.after), "total": [0.0] * len(self.after)}
@@ -185,13 +195,17 @@ def add(sums: dict[str, Any], each: dict[str, Any]) -> None:
     """Count an alert, as far as it is known what became of it."""
     sums["alerts"] += 1
     for place, move in enumerate(each["moves"]):
-        if move is not None:
+        if move is not None and move != LOST:
             sums["known"][place] += 1
             sums["on"][place] += move > 0
             sums["total"][place] += move
-    if each["followed"] is not None:
+    if each["followed"] is not None and each["followed"] != LOST:
         sums["follows"] += 1
         sums["followed"] += each["followed"]
+
+
+def gap_within(each: dict[str, Any], span: int) -> bool:
+    return each["gap"] is not None and each["gap"] <= each["time"] + span
 
 
 def share(part: float, whole: int) -> float | None:

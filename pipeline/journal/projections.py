@@ -6,24 +6,27 @@ log --frame after frame--> projection (rows, alerts, configured) --> result
 
 import hashlib
 import inspect
-from collections.abc import Iterator
+import logging
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pipeline.alerts import Alert
-from pipeline.errors import JournalError, UsageError
+from pipeline.errors import UsageError
 from pipeline.journal.files import Files, RealFiles, refusals
 from pipeline.journal.frames import Content
-from pipeline.journal.inventory import frames_of, inventory
+from pipeline.journal.inventory import Inventory, frames_of, inventory
 from pipeline.journal.mark import write_whole
+from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import Configuration, alerts_of, config_of, ticks_of
+from pipeline.journal.recovery import digest_at
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
 
 __all__ = ["Projection", "project"]
 
+LOG = logging.getLogger("rxtape")
 FOLDER = "projections"
 LOOKED_BACK = 64
 
@@ -98,16 +101,24 @@ class Kept(msgspec.Struct, frozen=True):
     state: Any
 
 
-def project(made: Projection, folder: str | Path, *, keep: bool = False, rebuild: bool = False, files: Files | None = None) -> Projection:
+def project(
+    made: Projection,
+    folder: str | Path,
+    *,
+    keep: bool = False,
+    rebuild: bool = False,
+    files: Files | None = None,
+    on_warning: Warn = LOG.warning,
+) -> Projection:
     """Read a journal, which a run may write to meanwhile, into a projection; with `keep` the next time goes on from there.
 
-    What was kept of another class, of other settings, or of another log is not used. Raises JournalError, and UsageError for a state
+    What was kept of another class or of another log is not used, which `on_warning` is told. Raises JournalError, and UsageError for a state
     that is not as JSON has it.
     """
     disk, path = files or RealFiles(), Path(folder)
     found = inventory(path, files=disk)
     place = path / FOLDER / f"{name_of(made)}.json"
-    known = None if rebuild or not keep else kept_of(disk, place, made, found)
+    known = None if rebuild or not keep else kept_of(disk, place, made, found, on_warning)
     first = 1
     if known is not None:
         made.state, first = known.state, known.frame + 1
@@ -126,7 +137,7 @@ def project(made: Projection, folder: str | Path, *, keep: bool = False, rebuild
     return made
 
 
-def last_whole(found: Any, files: Files) -> int:
+def last_whole(found: Inventory, files: Files) -> int:
     """The frame before the last one with rows: the alerts of those may be yet to come."""
     last = 0
     for frame in frames_of(found, max(found.log.end - LOOKED_BACK, 1), files=files):
@@ -143,19 +154,29 @@ def name_of(made: Projection) -> str:
     return f"{type(made).__name__}-{digest}"
 
 
-def kept_of(files: Files, place: Path, made: Projection, found: Any) -> Kept | None:
-    """What was kept, if it is of this projection and of this log."""
+def kept_of(files: Files, place: Path, made: Projection, found: Inventory, say: Warn) -> Kept | None:
+    """What was kept, if it is of this projection and of this log; if it is not, that is said."""
     try:
         known = msgspec.json.decode(files.read(place), type=Kept)
-    except (OSError, msgspec.MsgspecError):
+        if not (reason := mismatch(known, made, found, files)):
+            return known
+    except FileNotFoundError:
         return None
-    if known.of != identity(made) or known.journal != found.identity or known.frame > found.log.end:
-        return None
-    frames: Iterator[Any] = frames_of(found, known.frame, files=files)
-    try:
-        return known if next(frames).digest.hex() == known.digest else None
-    except (StopIteration, JournalError):
-        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        reason = f"it cannot be read ({error})"
+    say(f"what was kept of {type(made).__name__} is not used, {reason}; the log is read again from frame {found.first:,}")
+    return None
+
+
+def mismatch(known: Kept, made: Projection, found: Inventory, files: Files) -> str:
+    if known.of != identity(made):
+        return "the projection has changed since"
+    if known.journal != found.identity or known.frame > found.log.end:
+        return "it is of another log"
+    if known.frame < found.first - 1:
+        return f"frames {known.frame + 1:,} to {found.first - 1:,}, which it had not seen, are gone"
+    digest = digest_at(files, found.log.segments, known.frame).hex()
+    return "" if digest == known.digest else "it is of another log"
 
 
 def save(files: Files, place: Path, made: Projection, kept: Kept) -> None:
