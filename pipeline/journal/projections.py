@@ -112,8 +112,8 @@ def project(
 ) -> Projection:
     """Read a journal, which a run may write to meanwhile, into a projection; with `keep` the next time goes on from there.
 
-    What was kept of another class or of another log is not used, which `on_warning` is told. Raises JournalError, and UsageError for a state
-    that is not as JSON has it.
+    What was kept of another class or of another log is not used, which `on_warning` is told. Raises JournalError, and UsageError for
+    a state that is not as JSON has it.
     """
     disk, path = files or RealFiles(), Path(folder)
     found = inventory(path, files=disk)

@@ -13,13 +13,15 @@ from tries import tries
 from pipeline import Strategy, alert_when, combine_latest, run
 from pipeline.alerts import Alert
 from pipeline.checks import tape_of
-from pipeline.errors import UnknownName, UsageError
+from pipeline.errors import JournalError, UnknownName, UsageError
 from pipeline.explain import explain, explain_moment
-from pipeline.journal import Content, Journal
+from pipeline.journal import Content, Journal, Keep, Limits
 from pipeline.journal.payloads import alerts_of, alerts_record
+from pipeline.journaling import Journaling
 from pipeline.operators import moving_average, price_change, volume
 from pipeline.retelling import JournalTape, alerts_in
 from pipeline.terms import terms_of
+from pipeline.whatif import whatif
 
 SECOND = 1_000_000_000
 
@@ -128,6 +130,42 @@ def test_terms_are_told_as_they_were_written():
     assert (chain.how, chain.holds, len(chain.parts)) == ("all of", True, 4)
     assert terms_of(lambda s: np.maximum(s.x, s.y) - 1 >= 2, values, "SPY").short == 0.0
     assert terms_of(lambda s: s.symbol.isin(["SPY"]), values, "SPY").holds
+
+
+@pytest.fixture
+def shortened(tmp_path, monkeypatch):
+    """A journal of which retention has removed the beginning, and its alerts as they were told."""
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", Limits(segment_bytes=4096))
+    how = Journaling(tmp_path / "j", snapshot_rows=100, keep=Keep(size=1))
+    report = run(Cut(ticks_of(900), *range(20, 900, 20)), Above(), journal=how)
+    assert JournalTape(tmp_path / "j").shortened
+    return tmp_path / "j", list(report.alerts)
+
+
+def test_of_a_journal_whose_beginning_is_gone_the_rest_is_explained_from_a_snapshot(shortened):
+    folder, alerts = shortened
+    left = [each.alert for each in alerts_in(JournalTape(folder))]
+    assert 0 < len(left) < len(alerts)
+    found = explain(left[-1].id, folder, Above())
+    assert found.differences == []
+    assert found.recorded == alerts[-1]
+    for name in sorted(name for name in (folder).iterdir() if name.suffix == ".snapshot")[:-1]:
+        name.unlink()
+    with pytest.raises(JournalError, match="cannot be judged again: the log of"):
+        explain(left[0].id, folder, Above())
+    with pytest.raises(UnknownName):
+        explain(alerts[0].id, folder, Above())
+
+
+def test_a_journal_whose_beginning_is_gone_goes_on(shortened):
+    folder, alerts = shortened
+    how = Journaling(folder, snapshot_rows=100, keep=Keep(size=1))
+    more = run(ticks_of(900), Above(), journal=how)
+    assert (more.ticks, len(more.alerts)) == (0, 0)
+    (found,) = whatif(folder, [Above()])
+    assert found.kept
+    assert {alert.id for alert in found.kept} <= {alert.id for alert in alerts}
+    assert len(found.gained) < 5  # while the windows fill
 
 
 @pytest.mark.slow
