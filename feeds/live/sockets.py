@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
+from websockets.frames import Opcode
 
 from feeds.live.patience import Patience
 
@@ -29,8 +29,9 @@ class HeardAtOnce(ClientConnection):
 
     def process_event(self, event: Any) -> None:
         """As the library does, except for messages that are heard at once."""
-        if self.hear is not None and isinstance(event, Frame) and event.fin and event.opcode in WHOLE and not len(self.recv_messages.frames):
-            self.hear(bytes(event.data))
+        hear = self.hear
+        if hear is not None and event.fin and event.opcode in WHOLE and not len(self.recv_messages.frames):
+            hear(bytes(event.data))
         else:
             super().process_event(event)
 
