@@ -150,6 +150,7 @@ class KeptConnection:
             if arrivals.full:
                 socket.hear = None
 
+        socket.pause = arrivals.paused
         try:
             while True:
                 socket.hear = at_once
@@ -162,7 +163,7 @@ class KeptConnection:
                     machine.read_on(self.clock.now())
                     self._arm()
         finally:
-            socket.hear = None
+            socket.hear = socket.pause = None
 
     def _hearing(self, decoder: Decoder) -> Callable[[bytes], None]:
         """What is written for the busiest moment: a frame costs its decoding, and little else."""

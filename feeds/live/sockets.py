@@ -26,6 +26,13 @@ class HeardAtOnce(ClientConnection):
     """
 
     hear: Callable[[bytes], None] | None = None
+    pause: Callable[[], None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """As the library does; then tell that nothing more has arrived."""
+        super().data_received(data)
+        if self.pause is not None:
+            self.pause()
 
     def process_event(self, event: Any) -> None:
         """As the library does, except for messages that are heard at once."""
