@@ -28,7 +28,7 @@ from benchmarks.from_csv import from_csv
 from benchmarks.journal import journal_speeds
 from benchmarks.live import latency_us
 from benchmarks.tapes import ENTER, LEAVE, THETA, make_tape, write_csv
-from benchmarks.websocket import websocket
+from benchmarks.websocket import beside_cryptofeed, websocket
 from strategies.volume_spike import VolumeSpike
 
 PARAMETERS: dict[str, tuple[float, ...]] = {"w1": (THETA,), "w2": (ENTER, LEAVE)}
@@ -132,7 +132,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how many times each is measured (default 5)")
     parser.add_argument(
-        "--only", choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "websocket", "broker", "journal"], help="one table"
+        "--only",
+        choices=["w1", "w2", "latency", "ten", "symbols", "cold", "csv", "websocket", "cryptofeed", "broker", "journal"],
+        help="one table",
     )
     options = parser.parse_args()
     rounds = options.rounds
@@ -145,6 +147,7 @@ def main() -> None:
         "broker": ("broker, M deliveries/s to one subscriber, and latency", lambda: deliveries(rounds) | beside_a_stuck_one(3 * rounds)),
         "cold": ("cold start", lambda: cold_start(rounds)),
         "websocket": ("a venue's trades over a loopback websocket", lambda: websocket(rounds)),
+        "cryptofeed": ("a venue's trades, beside cryptofeed", lambda: beside_cryptofeed(rounds)),
         "csv": ("W1 from a CSV file of 10 M rows to JSON lines, M ticks/s", lambda: from_csv(rounds)),
         "journal": ("the journal", lambda: journal_speeds(rounds)),
     }

@@ -1,8 +1,10 @@
 """A local venue that says the same as fast as the reader reads, or at a steady rate: Binance trades, frames made beforehand.
 
-    python -m benchmarks.flood MESSAGES RATE SENT    prints its port, serves one client after the other until it is ended
+    python -m benchmarks.flood MESSAGES RATE SENT [CHANNEL]    prints its port, serves one client after the other until it is ended
 
-RATE 0 is as fast as possible; at a rate it writes into the file SENT when each message was handed to the socket, int64 ns.
+CHANNEL is trade, or aggTrade, of which some clients know no other. Streams are asked for by a request or in the address, and
+whatever is asked for, all come. RATE 0 is as fast as possible; at a rate it writes into the file SENT when each message was
+handed to the socket, int64 ns.
 """
 
 from __future__ import annotations
@@ -26,26 +28,23 @@ def frame(payload: bytes) -> bytes:
     return head + payload
 
 
-def message(number: int, time_ms: int, turn: int) -> bytes:
+ID_OF = {"trade": b"t", "aggTrade": b"a"}
+FORM = b'{"stream":"s%dusdt@%s","data":{"e":"%s","E":%d,"s":"S%dUSDT","%s":%d,"p":"%.2f","q":"%.5f","T":%d,"m":%s,"M":true}}'
+
+
+def message(number: int, time_ms: int, turn: int, channel: str = "trade") -> bytes:
     """Trade `turn` of its symbol, as the combined stream of Binance words it."""
-    symbol = number % SYMBOLS
-    return b'{"stream":"s%dusdt@trade","data":{"e":"trade","E":%d,"s":"S%dUSDT","t":%d,"p":"%.2f","q":"%.5f","T":%d,"m":%s,"M":true}}' % (
-        symbol,
-        time_ms,
-        symbol,
-        turn,
-        60_000 + number % 997 / 100,
-        0.5 + number % 13,
-        time_ms,
-        b"true" if number % 2 else b"false",
-    )
+    symbol, name = number % SYMBOLS, channel.encode()
+    price, size = 60_000 + number % 997 / 100, 0.5 + number % 13
+    taker = b"true" if number % 2 else b"false"
+    return FORM % (symbol, name, name, time_ms, symbol, ID_OF[channel], turn, price, size, time_ms, taker)
 
 
-def flood_of(messages: int) -> list[bytes]:
+def flood_of(messages: int, channel: str) -> list[bytes]:
     """All messages, in chunks of frames."""
     now, chunks, chunk = time.time_ns() // 10**6, [], bytearray()
     for number in range(messages):
-        chunk += frame(message(number, now + number // 1000, number // SYMBOLS + 1))
+        chunk += frame(message(number, now + number // 1000, number // SYMBOLS + 1, channel))
         if len(chunk) >= CHUNK:
             chunks.append(bytes(chunk))
             chunk = bytearray()
@@ -53,7 +52,9 @@ def flood_of(messages: int) -> list[bytes]:
 
 
 async def answered(connection: ServerConnection) -> None:
-    """Wait for the subscription, and acknowledge it."""
+    """Wait for the subscription, and acknowledge it; streams in the address are no request."""
+    if connection.request is not None and "streams=" in connection.request.path:
+        return
     request = msgspec.json.decode(await connection.recv())
     await connection.send(msgspec.json.encode({"result": None, "id": request["id"]}).decode())
 
@@ -76,8 +77,8 @@ async def steadily(connection: ServerConnection, messages: int, rate: int, sent:
         connection.transport.write(frame(message(number, time.time_ns() // 10**6, number // SYMBOLS + 1)))
 
 
-async def main(messages: int, rate: int, sent: str) -> None:
-    chunks = [] if rate else flood_of(messages)
+async def main(messages: int, rate: int, sent: str, channel: str = "trade") -> None:
+    chunks = [] if rate else flood_of(messages, channel)
 
     async def handler(connection: ServerConnection) -> None:
         await answered(connection)
@@ -93,4 +94,4 @@ async def main(messages: int, rate: int, sent: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]))

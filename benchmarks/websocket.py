@@ -1,6 +1,7 @@
 """A local venue's trades through a socket: rxtape against a bare receive loop.
 
     python -m benchmarks --only websocket --rounds 5
+    python -m benchmarks --only cryptofeed                  beside cryptofeed 2.4, if RXTAPE_CRYPTOFEED names an environment that has it
     python -m benchmarks.websocket bare PORT MESSAGES      what runs in the process of its own that every contender has
 
 The venue has the other core. Every contender sees the same frames; rxtape's clock covers what a live run does: connection,
@@ -32,17 +33,20 @@ FLOOD = 300_000
 STEADY, RATE = 50_000, 10_000
 WARM = 5_000
 EVERY = 100
+READER = Path(__file__).with_name("cryptofeed_reader.py")
+CRYPTOFEED = "RXTAPE_CRYPTOFEED"
 
 
 class Trade(msgspec.Struct):
     """The fields any reader of trades needs."""
 
     s: str
-    t: int
     p: str
     q: str
     T: int
     m: bool
+    t: int = 0
+    a: int = 0
 
 
 class Streamed(msgspec.Struct):
@@ -63,15 +67,15 @@ async def bare(port: int, messages: int, sent: str) -> dict[str, Any]:
     async with connect(f"ws://127.0.0.1:{port}/stream", compression=None, ping_interval=None) as socket:
         await socket.send('{"method":"SUBSCRIBE","params":[],"id":1}')
         await socket.recv()
-        began = 0.0
+        began = at_work = 0.0
         for place in range(messages):
             trade = decode(await socket.recv(decode=False)).data
             if place == 0:
-                began = time.perf_counter()
+                began, at_work = time.perf_counter(), time.process_time()
             if sent != "-" and trade.t % 2 and trade.s == "S7USDT":
                 heard.append((trade.s, trade.t, now()))
-        seconds = time.perf_counter() - began
-    return {"rate": messages / seconds, "us": delays(heard, sent)}
+        seconds, worked = time.perf_counter() - began, time.process_time() - at_work
+    return {"rate": messages / seconds, "work": worked / messages * 1e6, "us": delays(heard, sent)}
 
 
 async def rxtape(port: int, messages: int, sent: str) -> dict[str, Any]:
@@ -94,16 +98,16 @@ async def rxtape(port: int, messages: int, sent: str) -> dict[str, Any]:
     run = Live(live("binance:" + ",".join(f"S{place}USDT" for place in range(SYMBOLS)), url=f"ws://127.0.0.1:{port}"), *strategies)
     run.alerts.subscribe(lambda alert: heard.append((alert.symbol, int(alert.values["trade"]), now())))
     await run.start()
-    began, seen = 0.0, 0
+    began, at_work, seen = 0.0, 0.0, 0
     while (ticks := run.report.ticks) < messages:
         if not seen and ticks:
-            began, seen = time.perf_counter(), ticks
+            began, at_work, seen = time.perf_counter(), time.process_time(), ticks
         await asyncio.sleep(0.002)
-    seconds = time.perf_counter() - began
+    seconds, worked = time.perf_counter() - began, time.process_time() - at_work
     report = await run.stop()
     if report.ticks != messages:
         raise SystemExit(f"rxtape has {report.ticks} ticks of {messages}: {report.summary()}")
-    return {"rate": (messages - seen) / seconds, "us": delays(heard, sent)}
+    return {"rate": (messages - seen) / seconds, "work": worked / (messages - seen) * 1e6, "us": delays(heard, sent)}
 
 
 def delays(heard: list[tuple[str, int, int]], sent: str) -> dict[str, float]:
@@ -119,9 +123,9 @@ CLIENTS: dict[str, Callable[[int, int, str], Any]] = {"bare": bare, "rxtape": rx
 
 
 @contextmanager
-def venue(messages: int, rate: int, sent: str) -> Iterator[int]:
+def venue(messages: int, rate: int, sent: str, channel: str) -> Iterator[int]:
     """A flooding venue in a process of its own; its port."""
-    words = [sys.executable, "-m", "benchmarks.flood", str(messages), str(rate), sent]
+    words = [sys.executable, "-m", "benchmarks.flood", str(messages), str(rate), sent, channel]
     process = subprocess.Popen(pinned(1, words), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -136,15 +140,17 @@ def pinned(core: int, words: list[str]) -> list[str]:
     return ["taskset", "-c", str(core), *words] if Path("/usr/bin/taskset").exists() and (os.cpu_count() or 1) > 1 else words
 
 
-def measured(contender: str, messages: int, rate: int) -> dict[str, Any]:
-    """One contender, once."""
+def measured(contender: str, messages: int, rate: int, channel: str = "trade") -> dict[str, Any]:
+    """One contender, once; `contender` may be the Python of an environment that has cryptofeed."""
     with tempfile.TemporaryDirectory() as folder:
         sent = "-"
         if rate:
             sent = str(Path(folder, "sent"))
             np.zeros(messages, np.int64).tofile(sent)
-        with venue(messages, rate, sent) as port:
+        with venue(messages, rate, sent, channel) as port:
             words = [sys.executable, "-m", "benchmarks.websocket", contender, str(port), str(messages), sent]
+            if contender not in CLIENTS:
+                words = [contender, str(READER), str(port), str(messages)]
             done = subprocess.run(pinned(0, words), capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -165,6 +171,28 @@ def websocket(rounds: int) -> dict[str, Any]:
         table[f"{name}, us at {RATE:,}/s"] = {q: round(statistics.median(found[q] for found in each), 1) for q in ("p50", "p99")}
     table["rxtape / bare"] = round(table["rxtape, messages/s"] / table["bare, messages/s"], 2)
     return table
+
+
+def beside_cryptofeed(rounds: int) -> dict[str, Any]:
+    """rxtape, cryptofeed and the bare loop on the same frames, `aggTrade`: messages/s, and processor time a message; medians, in turn.
+
+    The second says the same on a machine that is busy with other work.
+    """
+    folder = os.environ.get(CRYPTOFEED)
+    if not folder:
+        return {"skipped": f"set {CRYPTOFEED} to a virtual environment that has cryptofeed 2.4"}
+    contenders = {"bare": "bare", "rxtape": "rxtape", "cryptofeed": str(Path(folder, "bin", "python"))}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
+    for turn in range(rounds):
+        for name, contender in contenders.items():
+            found[name].append(measured(contender, FLOOD, 0, "aggTrade"))
+        print(f"cryptofeed: round {turn + 1} of {rounds}", file=sys.stderr)
+    table: dict[str, Any] = {}
+    for name, each in found.items():
+        table[f"{name}, messages/s"] = round(statistics.median(one["rate"] for one in each))
+        table[f"{name}, us of its core a message"] = round(statistics.median(one["work"] for one in each), 2)
+    theirs, ours = (table[f"{name}, us of its core a message"] for name in ("cryptofeed", "rxtape"))
+    return table | {"cryptofeed / rxtape, of a core": round(theirs / ours, 2)}
 
 
 if __name__ == "__main__":

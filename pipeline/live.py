@@ -187,10 +187,11 @@ class Live:
         self._corrected.emit(corrected)
 
     def _raised(self, alerts: list[Alert]) -> None:
-        self.recent.extend(alerts)
-        self._corrections.remember(alerts, self.run.tape.item)
+        # who waits for the alert comes first
         for alert in alerts:
             self._alerts.emit(alert)
+        self.recent.extend(alerts)
+        self._corrections.remember(alerts, self.run.tape.item)
 
     def _subscriber_failed(self, error: BaseException) -> None:
         LOG.error("a subscriber to the alerts raised %s: %s; it hears no more", type(error).__name__, error)

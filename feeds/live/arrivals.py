@@ -25,6 +25,9 @@ class Arrivals(Protocol):
     def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
         """What a frame said, in order; `received` is the wall clock at its arrival, ns UTC. Never blocks."""
 
+    def paused(self) -> None:
+        """All that had arrived on a connection has been said: a good moment to judge it."""
+
     def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """From here on something of these streams may be missing: the connection has ended, or a subscription was renewed."""
 

@@ -84,6 +84,8 @@ class LiveTicks:
         )
         self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.clock.now() / SECOND)
         self._closing, self._refused = False, ""
+        self._rows = BATCH_ROWS
+        self._failure: BaseException | None = None
         self._open: list[Connections] = []
 
     def _prefix(self, venue: Venue) -> str:
@@ -139,6 +141,7 @@ class LiveTicks:
         beating = asyncio.create_task(self._beat(), name="rxtape-beat")
         for each in keeping:
             each.add_done_callback(lambda done: self._arrived.set())
+        self.ingress.on_pause = lambda: self._deliver_at_once(deliver)
         try:
             while not all(each.done() for each in keeping):
                 await self._arrived.wait()
@@ -163,17 +166,35 @@ class LiveTicks:
                 each.close()
 
     async def _drain(self, deliver: Callable[[RawRows], None]) -> None:
-        """Deliver all that waits, as many rows at a time as take 50 ms, and let the sockets read in between."""
-        rows = BATCH_ROWS
-        while (raw := self.ingress.take(rows)) is not None:
-            began = self.steady()
-            deliver(raw)
-            took = (self.steady() - began) / SECOND
-            if took > LONGEST:
-                rows = max(int(len(raw) * LONGEST / took), 64)
-            elif len(raw) == rows:
-                rows = min(rows * 2, BATCH_ROWS)
+        """Deliver all that waits, and let the sockets read in between."""
+        if self._failure is not None:
+            raise self._failure
+        while self._delivered(deliver):
             await asyncio.sleep(0)
+
+    def _delivered(self, deliver: Callable[[RawRows], None]) -> bool:
+        """Deliver as many rows as take 50 ms; whether there were any."""
+        raw = self.ingress.take(self._rows)
+        if raw is None:
+            return False
+        began = self.steady()
+        deliver(raw)
+        took = (self.steady() - began) / SECOND
+        if took > LONGEST:
+            self._rows = max(int(len(raw) * LONGEST / took), 64)
+        elif len(raw) == self._rows:
+            self._rows = min(self._rows * 2, BATCH_ROWS)
+        return True
+
+    def _deliver_at_once(self, deliver: Callable[[RawRows], None]) -> None:
+        """What one connection alone has heard need not wait for the loop to come round."""
+        if len(self.ingress.heard) > 1 or self._failure is not None:
+            return
+        try:
+            self._delivered(deliver)
+        except BaseException as error:  # noqa: BLE001  # `listen` raises it
+            self._failure = error
+            self._arrived.set()
 
     async def _beat(self) -> None:
         """Once a second: silence moves the time on, health is judged, the clock is kept."""

@@ -61,6 +61,7 @@ class Ingress:
         self.on_corrected: Callable[[str, int | str, str], None] = lambda symbol, trade_id, what: None
         self.on_gap: Callable[[str, str], None] = lambda symbol, reason: None
         self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
+        self.on_pause: Callable[[], None] = lambda: None
 
     # what connections say
 
@@ -84,6 +85,11 @@ class Ingress:
         if self._asleep and self._waiting.rows:
             self._asleep = False
             self._wake()
+
+    def paused(self) -> None:
+        """Let the owner judge what waits."""
+        if self._waiting.rows:
+            self.on_pause()
 
     def _lines_of(self, connection: str) -> Lines:
         found = self._of[connection] = self.lines[connection.rpartition("/")[0]]

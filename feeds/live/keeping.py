@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from feeds.live.actions import Action, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
@@ -14,7 +13,7 @@ from feeds.live.arrivals import Arrivals, StateChange
 from feeds.live.clock import Clock, Timer
 from feeds.live.connection import Connection
 from feeds.live.refusals import of_end, of_failure, plain
-from feeds.live.sockets import Dial, part, place_of
+from feeds.live.sockets import Dial, HeardAtOnce, part, place_of
 from feeds.venues.venue import BadFrame, Decoder
 
 __all__ = ["KeptConnection", "Owner"]
@@ -137,15 +136,45 @@ class KeptConnection:
             writing.cancel()
             await part(socket, 2 * self.machine.patience.close_within)
 
-    async def _read(self, socket: ClientConnection, decoder: Decoder) -> None:
+    async def _read(self, socket: HeardAtOnce, decoder: Decoder) -> None:
+        """Hear every message: at once while there is room, else one by one as it is made."""
+        arrivals, machine, hear, talk = self.arrivals, self.machine, self._hearing(decoder), self._talk
+
+        def at_once(frame: bytes) -> None:
+            try:
+                # after a hang-up what is still on its way is nobody's
+                if self._talk is talk:
+                    hear(frame)
+            except Exception as error:  # noqa: BLE001  # the library would take it for a fault of the connection
+                self.owner.broken(error)
+            if arrivals.full:
+                socket.hear = None
+
+        socket.pause = arrivals.paused
+        try:
+            while True:
+                socket.hear = at_once
+                # as bytes, so that text which is no UTF-8 spoils its own frame only
+                hear(await socket.recv(decode=False))
+                if arrivals.full:
+                    socket.hear = None
+                    machine.put_off()
+                    await arrivals.room()
+                    machine.read_on(self.clock.now())
+                    self._arm()
+        finally:
+            socket.hear = socket.pause = None
+
+    def _hearing(self, decoder: Decoder) -> Callable[[bytes], None]:
         """What is written for the busiest moment: a frame costs its decoding, and little else."""
-        arrivals, machine, name, now, received = self.arrivals, self.machine, self.name, self.clock.now, self._received
-        while True:
-            # as bytes, so that text which is no UTF-8 spoils its own frame only
-            frame = await socket.recv(decode=False)
+        arrivals, machine, name, now, received, decode = (
+            self.arrivals, self.machine, self.name, self.clock.now, self._received, decoder.decode,
+        )  # fmt: skip
+
+        def hear(frame: bytes) -> None:
             stamp = received()
             try:
-                items = decoder.decode(frame)
+                items = decode(frame)
             except BadFrame as bad:
                 arrivals.refused(name, frame, bad.reason)
             except Exception as error:  # noqa: BLE001  # a fault in a codec costs one frame, never the connection
@@ -155,14 +184,11 @@ class KeptConnection:
                 actions = machine.heard(now(), items)
                 if actions or machine.due != self._armed_for:
                     self._do(actions)
-            if arrivals.full:
-                machine.put_off()
-                await arrivals.room()
-                machine.read_on(now())
-                self._arm()
+
+        return hear
 
 
-async def write(socket: ClientConnection, outbox: "asyncio.Queue[str]") -> None:
+async def write(socket: HeardAtOnce, outbox: "asyncio.Queue[str]") -> None:
     # the end of a socket is told by whoever reads from it
     with suppress(ConnectionClosed):
         while True:

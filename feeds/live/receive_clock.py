@@ -33,7 +33,9 @@ class ReceiveClock:
 
     def now(self) -> int:
         """ns UTC, never less than before."""
-        self._last = max(self._last, self._steady() + self._offset)
+        now = self._steady() + self._offset
+        if now > self._last:
+            self._last = now
         return self._last
 
     def correct(self) -> None:

@@ -9,12 +9,41 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Opcode
 
 from feeds.live.patience import Patience
 
-__all__ = ["Dial", "dialling", "part", "place_of"]
+__all__ = ["Dial", "HeardAtOnce", "dialling", "part", "place_of"]
 
-Dial = Callable[[str], Awaitable[ClientConnection]]
+WHOLE = (Opcode.TEXT, Opcode.BINARY)
+
+
+class HeardAtOnce(ClientConnection):
+    """A connection whose messages can be heard as they are read from the network, without a task that is woken for each of them.
+
+    While `hear` is a function it is called with each message that came in one piece; all others, and those that wait behind
+    one, come out of `recv`, in order. It must not raise.
+    """
+
+    hear: Callable[[bytes], None] | None = None
+    pause: Callable[[], None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """As the library does; then tell that nothing more has arrived."""
+        super().data_received(data)
+        if self.pause is not None:
+            self.pause()
+
+    def process_event(self, event: Any) -> None:
+        """As the library does, except for messages that are heard at once."""
+        hear = self.hear
+        if hear is not None and event.fin and event.opcode in WHOLE and not len(self.recv_messages.frames):
+            hear(bytes(event.data))
+        else:
+            super().process_event(event)
+
+
+Dial = Callable[[str], Awaitable[HeardAtOnce]]
 
 
 def dialling(patience: Patience, *, proxy: str | bool | None = True, trust: SSLContext | None = None) -> Dial:
@@ -24,9 +53,9 @@ def dialling(patience: Patience, *, proxy: str | bool | None = True, trust: SSLC
     closes would be asked a thousand times a second.
     """
 
-    async def open_socket(url: str) -> ClientConnection:
+    async def open_socket(url: str) -> HeardAtOnce:
         further: dict[str, Any] = {"ssl": trust} if trust is not None and url.startswith("wss:") else {}
-        return await connect(
+        opened = await connect(
             url,
             proxy=proxy or None,
             open_timeout=patience.open_within,
@@ -34,8 +63,11 @@ def dialling(patience: Patience, *, proxy: str | bool | None = True, trust: SSLC
             ping_timeout=patience.pong_within,
             close_timeout=patience.close_within,
             max_size=patience.max_size,
+            create_connection=HeardAtOnce,
             **further,
         )
+        assert isinstance(opened, HeardAtOnce)
+        return opened
 
     return open_socket
 

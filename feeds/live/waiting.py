@@ -14,6 +14,7 @@ __all__ = ["GAP", "HEARTBEAT", "QUOTE", "TRADE", "Waiting"]
 TRADE, QUOTE, GAP, HEARTBEAT = (int(kind) for kind in (Kind.TRADE, Kind.QUOTE, Kind.GAP, Kind.HEARTBEAT))
 NO_ID = -1
 ALWAYS = ("time", "symbol", "kind", "received", "event_time", "price", "size", "side", "trade_id")
+KIND = ALWAYS.index("kind")
 OF_QUOTES = ("bid", "bid_size", "ask", "ask_size")
 TYPES = {**COLUMN_TYPES, "trade_id": np.dtype("i8")}
 Row = tuple[Any, ...]
@@ -83,6 +84,7 @@ class Waiting:
             self._close_up()
         taken, self.rows = self.rows[:rows], self.rows[rows:]
         self._newest = {place: at - rows for place, at in self._newest.items() if at >= rows} if self.rows else {}
-        columns = {name: np.array(values, TYPES[name]) for name, values in zip(self._columns, zip(*taken, strict=True), strict=True)}
-        self.trades -= int(np.count_nonzero(columns["kind"] == TRADE))
+        values = tuple(zip(*taken, strict=True))
+        self.trades -= values[KIND].count(TRADE)
+        columns = {name: np.array(each, TYPES[name]) for name, each in zip(self._columns, values, strict=True)}
         return RawRows(columns, self.names, "live")

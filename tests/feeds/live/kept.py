@@ -33,6 +33,9 @@ class Arrived:
         assert isinstance(received, int)
         self.items += [(connection, item) for item in items]
 
+    def paused(self):
+        pass
+
     def handed_over(self, old, new, streams):
         self.handovers.append((old, new, tuple(streams)))
 
