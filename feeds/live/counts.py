@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 
-__all__ = ["Counts"]
+__all__ = ["Counts", "Heard"]
 
 KINDS = 100
 
@@ -44,3 +44,11 @@ class Counts:
         """By name, without zeros."""
         found = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "unknown"}
         return {name: count for name, count in (found | {"unknown": sum(self.unknown.values())}).items() if count}
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came on a connection: how many frames, and how long after its event the newest row arrived (ns; may be below 0)."""
+
+    frames: int = 0
+    lag_ns: int | None = None

@@ -10,8 +10,9 @@ from typing import Any, Literal, Protocol, get_args
 from reactivex import Observable
 
 from feeds.live.arrivals import Arrivals, StateChange
+from feeds.live.counts import Heard
 from feeds.live.health import Health, HealthChange
-from feeds.live.ingress import Heard, Ingress
+from feeds.live.ingress import Ingress
 from feeds.live.line import Lines
 from feeds.live.receive_clock import ReceiveClock
 from feeds.venues.venue import Channel, Stream, Venue

@@ -7,10 +7,9 @@ newest of a symbol is needed.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from feeds.live.arrivals import StateChange
-from feeds.live.counts import Counts
+from feeds.live.counts import Counts, Heard
 from feeds.live.line import Item, Line, Lines
 from feeds.live.trade_ids import AFRESH, DUPLICATE, NEW
 from feeds.live.waiting import GAP, HEARTBEAT, Waiting
@@ -18,20 +17,12 @@ from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, S
 from pipeline.durations import SECOND
 from pipeline.ingest import RawRows
 
-__all__ = ["AHEAD", "Heard", "Ingress"]
+__all__ = ["AHEAD", "Ingress"]
 
 LAST = 1 << 62
 MARKET = (Trade, Quote)
 AHEAD = 600 * SECOND
 """An event time so far ahead of its arrival is an error of the venue: taken over, it would hold the tape's time there."""
-
-
-@dataclass(slots=True)
-class Heard:
-    """What came on a connection: how many frames, and how long after its event the newest row arrived (ns; may be below 0)."""
-
-    frames: int = 0
-    lag_ns: int | None = None
 
 
 class Ingress:
