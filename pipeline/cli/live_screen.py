@@ -20,6 +20,8 @@ from pipeline.live import Live
 
 __all__ = ["showing"]
 
+COLUMNS = 5
+UNITS = (("ms", 1e6, 10_000), ("s", 1e9, 600), ("min", 60e9, 600), ("h", 3600e9, 72), ("days", 86400e9, float("inf")))
 STYLES = {"LIVE": "green", "STALE": "yellow", "GAPPED": "yellow", "DOWN": "red"}
 
 
@@ -75,6 +77,8 @@ class StatusLine:
     def table(self) -> Table:
         """A row a connection, and one for the run."""
         table = Table.grid(padding=(0, 2))
+        for _ in range(COLUMNS):
+            table.add_column(no_wrap=True, overflow="ellipsis")
         for each in self.live.feed.status():
             state = Text(each.status, style=STYLES.get(each.status, ""))
             table.add_row(Text(each.connection, style="bold"), state, *(Text(tidy(text), style="dim") for text in self._words(each)))
@@ -88,5 +92,15 @@ class StatusLine:
         rate = (each.frames - frames) / (now - at) if now > at else 0.0
         if now - at >= 1.0 or each.connection not in self._seen:
             self._seen[each.connection] = each.frames, now
-        lag = "" if each.lag_ns is None else f"lag {each.lag_ns / 1e6:,.0f} ms"
+        lag = "" if each.lag_ns is None else f"lag {length_of(each.lag_ns)}"
         return f"{rate:,.0f} messages/s", lag, each.reason or f"for {each.seconds:,.0f} s"
+
+
+def length_of(time_ns: int) -> str:
+    """A length of time in the unit in which it can be read.
+
+    >>> [length_of(time) for time in (12_000_000, -3_000_000, 45 * 10**9, 90 * 86_400 * 10**9)]
+    ['12 ms', '-3 ms', '45 s', '90 days']
+    """
+    unit, size, _ = next(each for each in UNITS if abs(time_ns) / each[1] < each[2])
+    return f"{time_ns / size:,.0f} {unit}"
