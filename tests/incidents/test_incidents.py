@@ -149,10 +149,13 @@ def history(incidents, monkeypatch):
     return owner
 
 
-def test_a_changed_snapshot_is_passed_over_for_an_older_one_and_the_history(incidents, history):
+@pytest.mark.parametrize(
+    "edit", [lambda text: text.replace('"level":1', '"level":9'), lambda text: text.replace('"chain":"', '"chain":"0')]
+)
+def test_a_changed_snapshot_is_passed_over_for_an_older_one_and_the_history(incidents, history, edit):
     before = incidents.load(history)
     assert incidents.passed_over == 0
-    change(incidents, "stored_snapshots", "ada", lambda text: text.replace('"level":1', '"level":9'))
+    change(incidents, "stored_snapshots", "ada", edit)
     assert incidents.load(history) == before
     assert incidents.passed_over == 1
 
