@@ -8,8 +8,9 @@ import numpy as np
 from pipeline.alerts import Alert, format_time
 from pipeline.errors import JournalError, UnknownName, UsageError
 from pipeline.explanation import Explanation
+from pipeline.journal.configuration import Configuration, config_of
 from pipeline.journal.frames import Content
-from pipeline.journal.payloads import Configuration, config_of, ticks_head, ticks_of
+from pipeline.journal.payloads import ticks_head, ticks_of
 from pipeline.retelling import JournalTape, Told, alerts_in, retold, strategy_of
 from pipeline.rules import AlertStream
 from pipeline.strategy import Strategy

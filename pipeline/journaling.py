@@ -21,11 +21,12 @@ from pipeline.graph import Graph
 from pipeline.journal import Content, Frame, Journal, Keep, Limits
 from pipeline.journal.behind import WriteBehind
 from pipeline.journal.concealment import hidden, revealed
+from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record
 from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files
 from pipeline.journal.follower import Patience
 from pipeline.journal.opening import Warn
-from pipeline.journal.payloads import Chosen, Configuration, alerts_of, alerts_record, config_of, config_record, ticks_of, ticks_record
+from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
 from pipeline.strategy import Strategy
 from pipeline.ticks import Ticks

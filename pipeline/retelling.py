@@ -11,8 +11,9 @@ from pipeline.alerts import Alert
 from pipeline.errors import JournalError, RxtapeError, SnapshotMismatch, UsageError
 from pipeline.ingest import RawRows
 from pipeline.journal import Content, Frame
+from pipeline.journal.configuration import Chosen, Configuration, config_of
 from pipeline.journal.inventory import Inventory, frames_of, inventory
-from pipeline.journal.payloads import Chosen, Configuration, alerts_of, config_of, ticks_head, ticks_of
+from pipeline.journal.payloads import alerts_of, ticks_head, ticks_of
 from pipeline.journal.snapshots import KeptSnapshot
 from pipeline.running import Run
 from pipeline.strategy import Strategy

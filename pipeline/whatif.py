@@ -9,9 +9,9 @@ from typing import Any
 
 from pipeline.alerts import Alert
 from pipeline.errors import ParameterError, UsageError
+from pipeline.journal.configuration import Chosen, config_of
 from pipeline.journal.frames import Content
 from pipeline.journal.outcomes import Outcomes
-from pipeline.journal.payloads import Chosen, config_of
 from pipeline.retelling import JournalTape, alerts_in, retold
 from pipeline.strategy import Strategy
 

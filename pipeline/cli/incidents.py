@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,24 @@ def list_(file: Path, everything: bool, json: bool) -> None:
         for incident in register.all():
             if everything or incident.state != "resolved":
                 tell(incident, json, register.clock())
+
+
+@incidents.command(short_help="How many each strategy has, and how soon they were answered.")
+@WHERE
+@JSON
+def summary(file: Path, json: bool) -> None:
+    """Count incidents by strategy, with the median time from the alert to its acknowledgement, and to its end.
+
+    \b
+    rxtape incidents summary --incidents incidents.db
+    """
+    from pipeline.cli.projecting import table
+    from pipeline.incidents.answered import answered
+
+    with opened(file) as register:
+        rows = [asdict(each) for each in answered(register.all())]
+    for line in (msgspec.json.encode(row).decode() for row in rows) if json else map(tidy, table(rows) if rows else ()):
+        click.echo(line)
 
 
 @incidents.command(short_help="One, with all that happened to it.")

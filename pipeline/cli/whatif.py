@@ -74,8 +74,8 @@ def pair_of(text: str) -> tuple[str, str]:
 def made(name: str, journal: Path, given: Mapping[str, str]) -> Any:
     """A strategy of the journal with some parameters changed, else one that is chosen as for `replay`."""
     from pipeline.cli.choice import chosen_strategies
+    from pipeline.journal.configuration import config_of
     from pipeline.journal.frames import Content
-    from pipeline.journal.payloads import config_of
     from pipeline.retelling import JournalTape
     from pipeline.strategy_files import strategy_class
 

@@ -52,14 +52,15 @@ class IncidentDesk:
                 raise IncidentsError(
                     f"an alert of {alert.symbol!r} has no id, by which a second delivery is known; give it one: Alert(id=...)"
                 )
-        for _ in range(ATTEMPTS):
-            try:
-                return self._take(alerts)
-            except RecordConflictError:
-                self._forget()
-            except BaseException:
-                self._forget()
-                raise
+        with self.incidents.alone():
+            for _ in range(ATTEMPTS):
+                try:
+                    return self._take(alerts)
+                except RecordConflictError:
+                    self._forget()
+                except BaseException:
+                    self._forget()
+                    raise
         raise IncidentsError(f"{self.incidents.path} is being changed by others all the time; {ATTEMPTS} attempts were too late")
 
     def _take(self, alerts: Sequence[Alert]) -> int:

@@ -3,7 +3,7 @@
 import sqlite3
 import time as clocks
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pipeline.incidents.incident import Heard, Incident, check_link
 __all__ = ["ATTEMPTS", "Incidents", "News"]
 
 ATTEMPTS = 5
+PATIENCE = 30.0
 """How often something is done again because somebody else was quicker."""
 SNAPSHOT_EVENTS = 50
 SECTION = 1_000
@@ -78,6 +79,7 @@ class Incidents(Application[UUID]):
     ) -> None:  # fmt: skip
         self.path, self.broker, self.clock = str(path or "the database"), broker, clock
         self.passed_over = 0
+        self._turns = None if path is None else f"{Path(path).absolute()}-turns"
         if path is not None:
             check_file(Path(path), create)
             env = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": Path(path).absolute().as_uri()}
@@ -155,12 +157,35 @@ class Incidents(Application[UUID]):
 
     # Writing.
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else looks and records meanwhile, in any process that has the file: what is decided still holds when it is recorded.
+
+        A database beside the file is locked for it, empty. Of another database than a file, one process may write.
+        """
+        if self._turns is None:
+            yield
+            return
+        turns = sqlite3.connect(self._turns, timeout=PATIENCE, isolation_level=None)
+        try:
+            turns.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            turns.close()
+            raise IncidentsError(f"{self.path} was in use by others for {PATIENCE:g} s: {error}; try again") from error
+        try:
+            yield
+        finally:
+            turns.close()
+
     def act(self, name: str, act: Callable[..., None], **how: Any) -> Incident:
         """Do what somebody wants, `act(incident, time, **how)`, and record it; the incident afterwards.
 
         Raises IncidentRefused where it makes no sense, also if it no longer does since somebody was quicker.
         """
-        owner = self.find(name)
+        with self.alone():
+            return self._act(self.find(name), name, act, **how)
+
+    def _act(self, owner: UUID, name: str, act: Callable[..., None], **how: Any) -> Incident:
         for _ in range(ATTEMPTS):
             incident = self.load(owner)
             if act is Incident.reopen:

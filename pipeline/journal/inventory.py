@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import JournalDamaged, JournalError, SnapshotMismatch
+from pipeline.journal.configuration import config_of
 from pipeline.journal.files import Files, RealFiles, refusals
 from pipeline.journal.frames import Content, Frame, SegmentReader
 from pipeline.journal.mark import MARK, Mark
 from pipeline.journal.opening import look
-from pipeline.journal.payloads import TicksHead, alerts_of, config_of, ticks_head, ticks_of
+from pipeline.journal.payloads import TicksHead, alerts_of, ticks_head, ticks_of
 from pipeline.journal.reading import Reader
 from pipeline.journal.recovery import Scan, Segment, digest_at, segment_names
 from pipeline.journal.snapshots import KeptSnapshot, read_snapshot, snapshot_names

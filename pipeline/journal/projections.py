@@ -14,12 +14,13 @@ import msgspec
 
 from pipeline.alerts import Alert
 from pipeline.errors import UsageError
+from pipeline.journal.configuration import Configuration, config_of
 from pipeline.journal.files import Files, RealFiles, refusals
 from pipeline.journal.frames import Content
 from pipeline.journal.inventory import Inventory, frames_of, inventory
 from pipeline.journal.mark import write_whole
 from pipeline.journal.opening import Warn
-from pipeline.journal.payloads import Configuration, alerts_of, config_of, ticks_of
+from pipeline.journal.payloads import alerts_of, ticks_of
 from pipeline.journal.recovery import digest_at
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks

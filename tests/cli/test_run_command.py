@@ -102,7 +102,7 @@ def replay(*arguments: str) -> list[str]:
 def test_fault_1_killed_again_and_again_the_alerts_file_is_that_of_an_undisturbed_run(kind, folder):
     chance, name = random.Random(kind), f"killed.{kind}"
     command = replay("-o", f"{kind}:{name}", "--journal", f"{kind}.journal", "--speed", "20x", "--snapshot-rows", "7000")
-    for _ in range(6):
+    for _ in range(5 if kind == "jsonl" else 2):
         process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE)
         time.sleep(1.0 + chance.random())
         process.kill()

@@ -20,16 +20,8 @@ from pipeline.alerts import Alert, Order  # noqa: E402
 from pipeline.checks import observe  # noqa: E402
 from pipeline.graph import GraphSnapshot  # noqa: E402
 from pipeline.journal import Content, Journal, Limits  # noqa: E402
-from pipeline.journal.payloads import (  # noqa: E402
-    Chosen,
-    Configuration,
-    alerts_of,
-    alerts_record,
-    config_of,
-    config_record,
-    ticks_of,
-    ticks_record,
-)
+from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record  # noqa: E402
+from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record  # noqa: E402
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots  # noqa: E402
 from pipeline.operators import volume  # noqa: E402
 from pipeline.symbols import SymbolTable  # noqa: E402

@@ -15,8 +15,9 @@ from tries import tries
 from pipeline.alerts import Alert
 from pipeline.errors import RxtapeError
 from pipeline.journal import Content
+from pipeline.journal.configuration import Configuration, config_of, config_record
 from pipeline.journal.frames import Frame
-from pipeline.journal.payloads import Configuration, alerts_of, alerts_record, config_of, config_record, ticks_of, ticks_record
+from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
 

@@ -9,20 +9,9 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.alerts import Alert, Order
 from pipeline.errors import JournalError
+from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record
 from pipeline.journal.frames import VERSIONS, Content, Frame
-from pipeline.journal.payloads import (
-    CODECS,
-    Chosen,
-    Codec,
-    Configuration,
-    alerts_of,
-    alerts_record,
-    config_of,
-    config_record,
-    ticks_head,
-    ticks_of,
-    ticks_record,
-)
+from pipeline.journal.payloads import CODECS, Codec, alerts_of, alerts_record, ticks_head, ticks_of, ticks_record
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Kind, Ticks
 from strategies.volume_breakout import VolumeBreakout

@@ -15,7 +15,8 @@ from tries import tries
 from pipeline import Alert, Ticks, run
 from pipeline.errors import JournalBroken, JournalError
 from pipeline.journal import Content, Journal
-from pipeline.journal.payloads import alerts_of, config_of
+from pipeline.journal.configuration import config_of
+from pipeline.journal.payloads import alerts_of
 from pipeline.journal.snapshot_bytes import to_bytes
 from pipeline.journaling import Journaling
 from pipeline.running import Run

@@ -1,0 +1,85 @@
+"""What a run was told to do, as the log keeps it: its feed, its strategies, and what ran it."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.functions import FILE_MODULE
+from pipeline.journal.frames import VERSIONS, Content, Frame, Record
+from pipeline.journal.payloads import current
+
+if TYPE_CHECKING:
+    from pipeline.strategy import Strategy
+
+__all__ = ["Chosen", "Configuration", "config_of", "config_record"]
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """A strategy of a run: its name, its class as module:Class, its parameters as text, its repr, and a digest of its code."""
+
+    name: str
+    of: str
+    parameters: dict[str, str]
+    identity: str
+    code: str = ""
+
+    @classmethod
+    def by(cls, strategy: "Strategy") -> "Chosen":
+        """What there is to say of a strategy."""
+        kind = type(strategy)
+        parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
+        return cls(strategy.name, f"{place_of(kind)}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
+
+    def without_secrets(self, conceal: Callable[[str], str]) -> "Chosen":
+        """The same as `conceal` would tell it."""
+        told = {name: conceal(value) for name, value in self.parameters.items()}
+        return Chosen(self.name, self.of, told, conceal(self.identity), self.code)
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for strategies that judge alike."""
+        return f"{self.identity} of code {self.code}"
+
+
+def place_of(kind: type) -> str:
+    """The module, by which it can be imported; of a user's file that was loaded by path, the file."""
+    if not kind.__module__.startswith(FILE_MODULE):
+        return kind.__module__
+    path, here = Path(inspect.getfile(kind)).absolute(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def digest_of(kind: type) -> str:
+    """Of the file, which may hold operators too; of a class that is in none, its functions."""
+    try:
+        code = Path(inspect.getfile(kind)).read_bytes()
+    except (OSError, TypeError):
+        code = b"".join(each.__code__.co_code for each in vars(kind).values() if inspect.isfunction(each))
+    return hashlib.blake2b(code, digest_size=4).hexdigest()
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """What a run was told to do from here on: its feed, strategies, settings, and the versions of what ran it. No secrets belong here."""
+
+    feed: str = ""
+    strategies: list[Chosen] = []
+    settings: dict[str, str] = {}
+    versions: dict[str, str] = {}
+
+
+CONFIGS = msgspec.msgpack.Decoder(Configuration)
+
+
+def config_record(config: Configuration) -> Record:
+    """A configuration as a record."""
+    return Record(Content.CONFIG, msgspec.msgpack.encode(config), VERSIONS[Content.CONFIG])
+
+
+def config_of(frame: Frame) -> Configuration:
+    """The configuration of a frame."""
+    with current(frame, Content.CONFIG) as payload:
+        return CONFIGS.decode(payload)
