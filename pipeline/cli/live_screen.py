@@ -20,7 +20,8 @@ from pipeline.live import Live
 
 __all__ = ["showing"]
 
-COLUMNS = 5
+# of the connection, its state, messages a second, lag, and the reason: what a narrow terminal must leave of each
+LEAST = (9, 6, 0, 0, 0)
 UNITS = (("ms", 1e6, 10_000), ("s", 1e9, 600), ("min", 60e9, 600), ("h", 3600e9, 72), ("days", 86400e9, float("inf")))
 STYLES = {"LIVE": "green", "STALE": "yellow", "GAPPED": "yellow", "DOWN": "red"}
 
@@ -77,8 +78,8 @@ class StatusLine:
     def table(self) -> Table:
         """A row a connection, and one for the run."""
         table = Table.grid(padding=(0, 2))
-        for _ in range(COLUMNS):
-            table.add_column(no_wrap=True, overflow="ellipsis")
+        for width in LEAST:
+            table.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
         for each in self.live.feed.status():
             state = Text(each.status, style=STYLES.get(each.status, ""))
             table.add_row(Text(each.connection, style="bold"), state, *(Text(tidy(text), style="dim") for text in self._words(each)))

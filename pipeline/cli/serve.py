@@ -146,6 +146,7 @@ def introduction(venue: Any, asked: Asked) -> Iterator[str]:
     if not asked.tells_sides:
         said = venue.exchange.unknown_side
         yield f"the tape does not tell who took the initiative in a trade, and {asked.exchange} must: all are said to be {said}"
+        yield "so a strategy that reads side sees one here, and would be refused by rxtape replay on this tape"
 
 
 def command(venue: Any, asked: Asked) -> str:

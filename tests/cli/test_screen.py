@@ -21,11 +21,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def on_a_terminal(*arguments: str, both: bool = False) -> tuple[bytes, str]:
+def on_a_terminal(*arguments: str, both: bool = False, columns: int = 100) -> tuple[bytes, str]:
     """Standard output, and what the terminal at standard error (or at `both`) got."""
     ours, theirs = pty.openpty()
     out = theirs if both else subprocess.PIPE
-    run = subprocess.Popen([*COMMAND, *arguments], stdout=out, stderr=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"})
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": f"{columns}"}
+    run = subprocess.Popen([*COMMAND, *arguments], stdout=out, stderr=theirs, env=environment)
     os.close(theirs)
     shown = bytearray()
     with suppress(OSError):
@@ -68,3 +69,15 @@ def test_json_goes_to_standard_output_unless_an_output_is_named(folder, capfd):
     assert named.stdout == ""
     assert Path("alerts.jsonl").read_text() == plain != ""
     assert json.loads(named.stderr.splitlines()[-1])["exit_code"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [40, 60, 200])
+def test_a_live_run_has_one_line_a_connection_on_a_terminal_of_any_width(folder, columns):
+    """A line that wraps would be left behind when the status is drawn anew."""
+    _, shown = on_a_terminal("demo", "--live", both=True, columns=columns)
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", shown)]
+    drawn = [line.rstrip() for line in lines if line.startswith("binance/1 ")]
+    assert any(re.match(r"binance/1 +LIVE +[\d,]+ mess", line) for line in drawn), drawn
+    assert max(map(len, drawn)) <= columns
+    assert columns < 60 or any(re.fullmatch(r"binance/1 +LIVE +[\d,]+ messages/s +lag [\d,]+ days +for \d+ s", line) for line in drawn)

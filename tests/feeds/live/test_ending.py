@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from math import inf
 
 import pytest
 from fault_scripts import flood, hangs_up, never_confirms, only_confirms, stalls, well_behaved
@@ -9,7 +10,11 @@ from fault_server import FaultServer
 from kept import Arrived, kept
 from virtual_time import most, until, virtual
 
+from feeds.live import live
 from feeds.live.patience import Patience
+from feeds.recorded import demo
+from feeds.serving.offered import binance
+from pipeline.errors import SinkError
 
 HOUR = 3600.0
 
@@ -92,3 +97,17 @@ async def test_connects_of_a_process_are_staggered():
 
 def test_patience_can_be_changed_in_part():
     assert replace(Patience(), stale_after=5.0).reconnect_after == 2.0
+
+
+def test_what_the_owner_raises_while_a_socket_is_read_ends_the_feed_with_it():
+    """A full disk is told by `listen`, not logged by the event loop."""
+
+    def deliver(raw):
+        raise SinkError("the disk is full")
+
+    async def listened():
+        async with binance(demo(), speed=inf) as venue:
+            await asyncio.wait_for(live(f"binance:{','.join(venue.market.symbols)}", url=venue.url).listen(deliver), 20)
+
+    with pytest.raises(SinkError, match="the disk is full"):
+        asyncio.run(listened())

@@ -73,6 +73,22 @@ async def test_fault_46_a_message_in_many_fragments_is_read():
 
 
 @virtual
+async def test_messages_in_pieces_and_whole_ones_keep_their_order():
+    """Whole ones are heard as they are read, those in pieces when they are whole: neither overtakes the other."""
+
+    async def mixed(visit):
+        await visit.asked()
+        for number in range(1, 101):
+            text = json.dumps({"t": "trade", "s": "A", "i": number, "p": 1})
+            await visit.socket.send(iter((text[:9], text[9:])) if number % 3 == 0 else text)
+        await visit.until_gone()
+
+    async with FaultServer(mixed) as server, kept(server, "A") as now:
+        await until(lambda: len(now.arrived.trades()) == 100)
+        assert now.arrived.trades() == list(range(1, 101))
+
+
+@virtual
 async def test_fault_46_a_flood_of_pings_is_borne():
     async def pings(visit):
         await visit.asked()
