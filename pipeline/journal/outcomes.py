@@ -65,6 +65,7 @@ class Outcomes(Projection):
         self._spans = [nanoseconds(each) for each in self.after]
         self._within = nanoseconds(within)
         self._held: Ticks | None = None
+        self._lost = np.empty(0, np.int64)
         self._found: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         super().__init__()
 
@@ -80,6 +81,7 @@ class Outcomes(Projection):
         """Hold them until their alerts are known."""
         self.settle()
         self._held = ticks
+        self._lost = np.flatnonzero(ticks.kind == Kind.GAP)
 
     def alerts(self, alerts: list[Alert]) -> None:
         """Wait for what becomes of those that were raised."""
@@ -162,9 +164,10 @@ class Outcomes(Projection):
 
     def _note_gap(self, each: dict[str, Any]) -> None:
         """When rows of the symbol were first lost after the alert."""
-        ticks = self._held
-        if ticks is not None and each["gap"] is None and (lost := ticks.kind == Kind.GAP).any():
-            times = ticks.time[lost & (ticks.symbol == ticks.symbols.find(each["symbol"])) & (ticks.time > each["time"])]
+        ticks, lost = self._held, self._lost
+        if ticks is not None and each["gap"] is None and len(lost):
+            times = ticks.time[lost[ticks.symbol[lost] == ticks.symbols.find(each["symbol"])]]
+            times = times[times > each["time"]]
             each["gap"] = int(times[0]) if len(times) else None
 
     def _sums(self, sums: dict[str, Any], strategy: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faulty_files import FaultyFiles
 from hypothesis import given, settings
@@ -10,11 +11,16 @@ from hypothesis import strategies as st
 from runs import Above, Cut, ticks_of
 from tries import tries
 
-from pipeline import run
+from pipeline import Alert, run
+from pipeline.alerts import Order
+from pipeline.checks import tape_of
 from pipeline.errors import UsageError
+from pipeline.journal import Journal
 from pipeline.journal.outcomes import AlertsByHour, Outcomes
+from pipeline.journal.payloads import alerts_record
 from pipeline.journal.projections import Projection, project
 from pipeline.journaling import Journaling
+from pipeline.ticks import Kind
 
 FOLDER = Path("/journal")
 SECOND = 1_000_000_000
@@ -91,6 +97,22 @@ def plain(ticks, alerts):
         best = max([(each - price) / price for time, each in mine if alert.time < time <= alert.time + 10 * SECOND], default=-math.inf)
         followed.append(True if best >= 0.005 else False if end > alert.time + 10 * SECOND else None)
     return moves, followed
+
+
+def test_of_a_span_in_which_rows_were_lost_nothing_is_known():
+    """A GAP 20 s after the alert: 3 s and 10 s are known, 40 s is not; of another symbol it would not matter."""
+    kinds = [Kind.TRADE, Kind.TRADE, Kind.TRADE, Kind.GAP, Kind.TRADE, Kind.TRADE]
+    price = [100.0, 100.0, 101.0, np.nan, 103.0, 103.0]
+    for name, known in (("A", 0), ("B", 1)):
+        files, symbols = FaultyFiles(), ["A", "A", "A", name, "A", "A"]
+        ticks = tape_of([0, 1, 3, 20, 45, 90], symbol=symbols, price=price, size=[1.0] * 6, kind=np.array(kinds, np.int8))
+        how = Journaling(FOLDER, files=files)
+        run(ticks[:2], journal=how)
+        with Journal.open(FOLDER, files=files) as journal:
+            journal.append(alerts_record([Alert("A", int(ticks.time[1]), strategy="mine", id="a", order=Order(int(ticks.time[1]), 2, 1))]))
+        run(ticks, journal=how)
+        (row,) = project(outcomes(), FOLDER, files=files).result()
+        assert (row["3s_known"], row["10s_known"], row["40s_known"], row["followed"]) == (1, 1, known, 1.0)
 
 
 def test_every_row_alert_and_configuration_is_read_once():
