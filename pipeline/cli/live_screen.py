@@ -20,8 +20,8 @@ from pipeline.live import Live
 
 __all__ = ["showing"]
 
-# of the connection, its state, messages a second, lag, and the reason: what a narrow terminal must leave of each
-LEAST = (9, 6, 0, 0, 0)
+LEAST = (9, 6, 0, 0)
+"""What a narrow terminal must leave of the connection, its state, messages a second and lag; the reason is cut first."""
 UNITS = (("ms", 1e6, 10_000), ("s", 1e9, 600), ("min", 60e9, 600), ("h", 3600e9, 72), ("days", 86400e9, float("inf")))
 STYLES = {"LIVE": "green", "STALE": "yellow", "GAPPED": "yellow", "DOWN": "red"}
 
@@ -80,9 +80,11 @@ class StatusLine:
         table = Table.grid(padding=(0, 2))
         for width in LEAST:
             table.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
+        table.add_column()
         for each in self.live.feed.status():
             state = Text(each.status, style=STYLES.get(each.status, ""))
-            table.add_row(Text(each.connection, style="bold"), state, *(Text(tidy(text), style="dim") for text in self._words(each)))
+            words = (Text(tidy(text), style="dim", no_wrap=True, overflow="ellipsis") for text in self._words(each))
+            table.add_row(Text(each.connection, style="bold"), state, *words)
         report = self.live.report
         table.add_row(Text("alerts", style="bold"), Text(f"{report.alert_count:,}"), Text(f"{report.ticks:,} ticks", style="dim"))
         return table
