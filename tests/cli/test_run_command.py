@@ -103,8 +103,14 @@ def test_fault_1_killed_again_and_again_the_alerts_file_is_that_of_an_undisturbe
     chance, name = random.Random(kind), f"killed.{kind}"
     command = replay("-o", f"{kind}:{name}", "--journal", f"{kind}.journal", "--speed", "20x", "--snapshot-rows", "7000")
     for _ in range(5 if kind == "jsonl" else 2):
-        process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE)
-        time.sleep(1.0 + chance.random())
+        log, process = (
+            folder / f"{kind}.journal" / "00000000000000000001.log",
+            subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE),
+        )
+        before, until = size_of(log), time.monotonic() + 30
+        while size_of(log) <= before + 1000 and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.3 * chance.random())
         process.kill()
         process.communicate()
     done = subprocess.run([*command, "--speed", "max"], cwd=folder, capture_output=True, text=True)
@@ -115,6 +121,10 @@ def test_fault_1_killed_again_and_again_the_alerts_file_is_that_of_an_undisturbe
     else:
         subprocess.run(replay("-o", f"{kind}:whole.{kind}"), cwd=folder, check=True, capture_output=True)
         assert rows_of(kind, folder / name) == rows_of(kind, folder / f"whole.{kind}")
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def rows_of(kind: str, path: Path) -> object:

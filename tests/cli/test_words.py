@@ -191,7 +191,6 @@ def test_fault_5_ctrl_c_at_any_moment_of_the_beginning_is_quiet(milliseconds, fo
 signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
 signal.setitimer(signal.ITIMER_REAL, {})
 from pipeline.__main__ import main; main()
-from strategies.volume_breakout import VolumeBreakout
 """
     before = code.format(milliseconds / 1000)
     done = subprocess.run(
