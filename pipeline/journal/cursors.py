@@ -33,6 +33,11 @@ class Cursor(msgspec.Struct, frozen=True):
     delivered: int = 0
     dead: int = 0
 
+    @property
+    def seen(self) -> int:
+        """The last frame of which it has got anything."""
+        return self.frame - 1 + (self.index > 0)
+
 
 class Cursors:
     """The cursors of a journal's folder.
@@ -64,7 +69,7 @@ class Cursors:
 
     def seen(self) -> int:
         """The last frame that any sink has seen: the log must have it."""
-        return max((cursor.frame - 1 + (cursor.index > 0) for cursor in self.all()), default=0)
+        return max((cursor.seen for cursor in self.all()), default=0)
 
     def save(self, cursor: Cursor) -> None:
         """Put it on the disk, whole or not at all. Raises JournalError."""

@@ -38,12 +38,16 @@ class DeadLetters:
 
     def __init__(self, folder: Path, stem: str, files: Files) -> None:
         self.path, self.files = folder / f"{stem}{SUFFIX}", files
+        self._ends_whole = False
 
     def add(self, alert: Alert, sink: str, error: BaseException) -> None:
         """Keep one; on the disk when this returns."""
         line = msgspec.json.encode(DeadLetter(sink, f"{type(error).__name__}: {error}", alert)) + b"\n"
         with refusals(self.path, "cannot be written"):
             new = self.path.name not in self.files.names(self.path.parent)
+            if not (new or self._ends_whole) and not self.files.read(self.path).endswith(b"\n"):
+                line = b"\n" + line  # a line that the power went on stands alone
+            self._ends_whole = False
             file = self.files.append_to(self.path, new=new)
             try:
                 rest = memoryview(line)
@@ -54,6 +58,7 @@ class DeadLetters:
                 file.close()
             if new:
                 self.files.sync_folder(self.path.parent)
+            self._ends_whole = True
 
     def replace(self, letters: list[DeadLetter]) -> None:
         """Put others in the place of all."""

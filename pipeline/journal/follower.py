@@ -95,7 +95,7 @@ class Follower:
         self._waiting: deque[Part] = deque()
         self._lags, self._newest, self._queued = True, journal.synced, 0
         self._ends_at: float | None = None
-        self._done = False
+        self._done = self._abandoned = False
         self.cursor = self._begun(cursors.of(name))
         self._thread = threading.Thread(target=self.run, name=f"rxtape-sink-{name}", daemon=True)
 
@@ -106,11 +106,13 @@ class Follower:
             return Cursor(self.name, first)
         if hasattr(sink, "place_of"):
             frame, _, index = (sink.place_of(self.journal.identity.hex()) or f"{first}").partition(".")
-            return msgspec.structs.replace(known or Cursor(self.name, first), frame=max(int(frame), first), index=int(index or 0))
+            begun = known or Cursor(self.name, int(frame), int(index or 0))
+            place = min((int(frame), int(index or 0)), (begun.frame, begun.index))  # a repair takes back the cursor only
+            return msgspec.structs.replace(begun, frame=max(place[0], first), index=place[1])
         if hasattr(sink, "resume") and hasattr(sink, "position") and sink.position() is not None:
             if known is not None and known.position and sink.resume(known.position):
                 return known
-            if known is not None and known.position:
+            if known is not None and known.delivered:
                 since = f", from frame {first:,} on" if first > 1 else ""
                 self._say(f"{self.name} does not hold any more what it did; it is written anew from the journal{since}")
             sink.resume("")
@@ -141,14 +143,15 @@ class Follower:
             self._changed.notify_all()
 
     def join(self) -> None:
-        """Return when it has ended, or its time is over: a sink that does not return keeps its thread."""
+        """Return when it has ended, or its time is over: a sink that does not return keeps its thread, but moves its cursor no more."""
         assert self._ends_at is not None
         self._thread.join(max(self._ends_at - self._clock(), 0.0) + 0.2)
+        self._abandoned = self._thread.is_alive()  # the next run may follow from that cursor meanwhile
 
     @property
     def owed(self) -> int:
         """How many alerts of the log it has not got."""
-        found, cursor = 0, self.cursor
+        found, cursor = 0, Cursor(self.name, self.journal.first) if self.anew else self.cursor
         if self._done or isinstance(self.fault, ReaderLeft) or cursor.frame > self.journal.synced:
             return 0
         for frame in self.journal.reader(cursor.frame).frames(self.journal.synced):
@@ -165,7 +168,7 @@ class Follower:
                 if not self._delivered(parts):
                     return
             if self._tried(self.sink.flush):
-                self.cursors.save(self.cursor)
+                self._save(self.cursor)
                 self._done = True
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the log or the cursor cannot be read or written
             self._fail(error)
@@ -203,13 +206,17 @@ class Follower:
         alerts, last, known = [alert for part in parts for alert in part.alerts], parts[-1], self.cursor
         frame, index = (last.frame + 1, 0) if last.last else (last.frame, last.index + len(last.alerts))
         dead = self._written(alerts, f"{frame}.{index}")
-        if dead is None or not (self.anew or self._tried(self.sink.flush)):
+        if dead is None or self._abandoned or not (self.anew or self._tried(self.sink.flush)):
             return False
         position = self.sink.position() or "" if hasattr(self.sink, "position") else ""
         self.cursor = Cursor(self.name, frame, index, position, delivered=known.delivered + len(alerts) - dead, dead=known.dead + dead)
         if not self.anew:
-            self.cursors.save(self.cursor)
+            self._save(self.cursor)
         return True
+
+    def _save(self, cursor: Cursor) -> None:
+        if not self._abandoned:
+            self.cursors.save(cursor)
 
     def _written(self, alerts: Sequence[Alert], place: str) -> int | None:
         """Write alerts together, or one by one where some are refused; how many were refused, None where it was given up."""
@@ -259,14 +266,16 @@ class Follower:
         return self._ends_at is not None and self._clock() >= self._ends_at
 
     def _wait(self, seconds: float) -> None:
-        """A pause, which the end of the run cuts short: then it is tried often, and given up in time."""
+        """A pause, which the end of the run cuts short, and nothing else: alerts that come meanwhile do not."""
         with self._changed:
-            self._changed.wait(seconds if self._ends_at is None else min(seconds, max(self._ends_at - self._clock(), 0.0)))
+            until = self._ends_at
+            most = seconds if until is None else min(seconds, max(until - self._clock(), 0.0))
+            self._changed.wait_for(lambda: self._ends_at != until, most)
 
     def _fail(self, error: BaseException, status: str = "waits") -> None:
         self.fault = error
         try:
-            self.cursors.save(msgspec.structs.replace(self.cursor, status=status, error=f"{type(error).__name__}: {error}"))
+            self._save(msgspec.structs.replace(self.cursor, status=status, error=f"{type(error).__name__}: {error}"))
         except (Exception, SystemExit) as worse:  # noqa: BLE001 - told below, the cursor is where it was
             error = worse
         self.on_fault(self.name, error)

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
+
 from pipeline.errors import JournalDamaged, JournalError
+from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files, RealFiles, refusals
 from pipeline.journal.frames import SEGMENT, SegmentHead
 from pipeline.journal.mark import Mark, write_mark, write_whole
@@ -18,6 +21,7 @@ __all__ = ["repair"]
 def repair(folder: str | Path, to: int, *, files: Files | None = None) -> list[Path]:
     """Cut a log after the frame `to`, and say where what was cut is now. Doing it again changes nothing.
 
+    Sinks that were further go on behind that frame; a file that was is written anew.
     Raises JournalError where the log is not good up to there, and says up to where it is.
     """
     disk, path = files or RealFiles(), Path(folder)
@@ -49,6 +53,10 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
     aside = [set_aside(files, folder, name) for name in reversed(names) if first_of(name) > first_of(path.name)]
     aside += cut_off(files, path, head, offset)
     aside += [set_aside(files, folder, name) for name in snapshot_names(files.names(folder)) if frame_of(name) > to]
+    cursors = Cursors(folder, files)
+    for cursor in cursors.all():
+        if cursor.seen > to:
+            cursors.save(msgspec.structs.replace(cursor, frame=to + 1, index=0, position=""))
     write_mark(files, folder, Mark(head.journal.hex(), first, to, digest.hex()))
     return aside
 

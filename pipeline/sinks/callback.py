@@ -31,12 +31,14 @@ class CallbackSink:
 
     def write(self, alerts: Sequence[Alert]) -> None:
         """Call the function with each that it has not taken."""
-        taken = self._taken if list(alerts[: len(self._taken)]) == self._taken else []
-        self._taken = taken
-        for alert in alerts[len(taken) :]:
-            self.function(alert)
-            taken.append(alert)
-        self._taken = []
+        before, self._taken = self._taken, []
+        for alert in alerts:
+            if before and alert == before[0]:
+                del before[0]
+            else:
+                self.function(alert)
+            self._taken.append(alert)
+        self._taken = before  # those that come one by one, since another of the same call was refused
 
     def flush(self) -> None:
         """Nothing to do: whatever the function did is done."""

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pipeline.alerts import Alert
 from pipeline.errors import Refused, SinkError, UsageError
@@ -26,7 +26,7 @@ LONGEST_PAUSE = 3600.0
 SHOWN = 200
 ANOTHER_TIME = {401, 403, 404, 408, 425, 429}
 """Answers of 400 to 499 that are not about the alert: the door is closed, or it is not the time."""
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+NAT64, GLOBAL_UNICAST = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2000::/3")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 EXAMPLE = "write webhook:https://example.com/alerts, with #secret=NAME_OF_A_VARIABLE to sign what is sent"
 
@@ -58,14 +58,16 @@ class WebhookSink:
         self, target: str, *, environment: Mapping[str, str] = os.environ, resolve: Callable[..., list[tuple[object, ...]]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        url = urlsplit(target)
+        url, port = split(target)
         options = {name: values[-1] for name, values in parse_qs(url.fragment, keep_blank_values=True).items()}
         if url.scheme not in ("https", "http") or not url.hostname or options.keys() - {"secret", "allow"} or url.username:
             raise UsageError(f"webhook:{shown(target)} is no address of a webhook; {EXAMPLE}")
+        if not re.fullmatch("[!-~]*", url.path + url.query):
+            raise UsageError(f"webhook:{shown(target)} has blanks or letters beyond ASCII in its path; write them as %20 and the like")
         self._private = options.get("allow") == "private"
         if url.scheme == "http" and not self._private:
             raise UsageError(f"webhook:{shown(target)} is not encrypted; write https, or #allow=private for a host of your own")
-        self.host, self._port, self._tls = url.hostname, url.port or (443 if url.scheme == "https" else 80), url.scheme == "https"
+        self.host, self._port, self._tls = url.hostname, port or (443 if url.scheme == "https" else 80), url.scheme == "https"
         self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         self.label = f"webhook:{shown(target)}#{hashlib.blake2b(target.encode(), digest_size=4).hexdigest()}"
         self._key = key_of(options.get("secret", ""), environment)
@@ -79,7 +81,7 @@ class WebhookSink:
             if alert.id not in self._sent:
                 self._post(alert)
                 self._sent.add(alert.id)
-        self._sent.clear()
+        self._sent.difference_update(alert.id for alert in alerts)
 
     def _post(self, alert: Alert) -> None:
         body = body_of(alert)
@@ -115,13 +117,11 @@ class WebhookSink:
 
     def _connected(self) -> http.client.HTTPConnection:
         if self._connection is None:
-            found = [str(each[4][0]) for each in self._resolve(self.host, self._port, type=socket.SOCK_STREAM)]  # type: ignore[index]
+            resolved = self._resolve(self.host, self._port, type=socket.SOCK_STREAM)
+            found = list(dict.fromkeys(str(each[4][0]) for each in resolved))  # type: ignore[index]
             if not found or not (self._private or all(map(public_address, found))):
                 raise SinkError(f"{self.label} leads to {', '.join(found) or 'no address'}, which is not public; #allow=private allows it")
-            if self._tls:
-                self._connection = Secured(self.host, self._port, found[0])
-            else:
-                self._connection = http.client.HTTPConnection(found[0], self._port, timeout=TIMEOUT)
+            self._connection = Checked(self.host, self._port, found, tls=self._tls)
         return self._connection
 
     def _let_go(self) -> None:
@@ -137,18 +137,29 @@ class WebhookSink:
         self._let_go()
 
 
-class Secured(http.client.HTTPSConnection):
-    """TLS to one address, with the certificate of the host: a name that leads elsewhere by now does not matter."""
+class Checked(http.client.HTTPConnection):
+    """To the first of some addresses that is there, under the name of the host: that the name leads elsewhere by now does not matter."""
 
-    def __init__(self, host: str, port: int, address: str) -> None:
-        self._context_of_host = ssl.create_default_context()
-        super().__init__(host, port, timeout=TIMEOUT, context=self._context_of_host)
-        self._address = address
+    def __init__(self, host: str, port: int, addresses: Sequence[str], *, tls: bool) -> None:
+        super().__init__(host, port, timeout=TIMEOUT)
+        self.default_port = 443 if tls else 80
+        self._addresses, self._context = addresses, ssl.create_default_context() if tls else None
 
     def connect(self) -> None:
-        """Connect to the address, and no other."""
-        plain = socket.create_connection((self._address, self.port), TIMEOUT)
-        self.sock = self._context_of_host.wrap_socket(plain, server_hostname=self.host)
+        """Connect to one of the addresses, and no other."""
+        plain = self._first()
+        plain.settimeout(TIMEOUT)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are two packets
+        self.sock = plain if self._context is None else self._context.wrap_socket(plain, server_hostname=self.host)
+
+    def _first(self) -> socket.socket:
+        failed: OSError = ConnectionError("no address")
+        for address in self._addresses:
+            try:
+                return socket.create_connection((address, self.port), TIMEOUT / len(self._addresses))
+            except OSError as error:
+                failed = error
+        raise failed
 
 
 def body_of(alert: Alert) -> bytes:
@@ -185,9 +196,20 @@ def public_address(text: str) -> bool:
             inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if any(each is not None and not (each.is_global and not each.is_multicast) for each in inner):
             return False
-        if address.ipv4_mapped is not None:
+        if address.ipv4_mapped is not None or address in NAT64:
             return True
+        if address not in GLOBAL_UNICAST:
+            return False
     return address.is_global and not address.is_multicast
+
+
+def split(target: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL, and its port; UsageError, which shows none of them, where it cannot be taken apart."""
+    try:
+        url = urlsplit(target)
+        return url, url.port
+    except ValueError:
+        raise UsageError(f"what follows webhook: has a host or port that cannot be; {EXAMPLE}") from None
 
 
 def shown(target: str) -> str:
@@ -202,7 +224,12 @@ def key_of(variable: str, environment: Mapping[str, str]) -> bytes:
         return b""
     if not (text := environment.get(variable, "")):
         raise UsageError(f"the variable {variable}, which holds the key of the webhook's signature, is not set")
-    return base64.b64decode(text.removeprefix("whsec_")) if text.startswith("whsec_") else text.encode()
+    if not text.startswith("whsec_"):
+        return text.encode()
+    try:
+        return base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        raise UsageError(f"the variable {variable} holds no key: what follows whsec_ in it is not base64") from None
 
 
 def seconds_of(text: str, now: float) -> float | None:

@@ -15,9 +15,12 @@ from pipeline.alerts import Alert
 from pipeline.errors import JournalDamaged, ReaderLeft, Refused
 from pipeline.journal import Keep
 from pipeline.journal.cursors import Cursor, Cursors
+from pipeline.journal.dead import DeadLetters
 from pipeline.journal.follower import Follower, Patience
 from pipeline.journal.outbox import Outbox
-from pipeline.journal.payloads import alerts_record
+from pipeline.journal.payloads import alerts_of, alerts_record
+from pipeline.journal.repair import repair
+from pipeline.sinks.callback import CallbackSink
 from pipeline.sinks.csv import CsvSink
 from pipeline.sinks.jsonl import JsonlSink
 from pipeline.sinks.parquet import ParquetSink
@@ -171,7 +174,10 @@ def test_fault_6_a_sink_that_hangs_holds_the_end_up_no_longer_than_its_time_and_
     again = Kept()
     follow(journal, again, "stuck")
     assert again.written == well.written
+    cursor = outbox.cursors.of("stuck")
     hangs.set()
+    outbox.followers["stuck"]._thread.join()
+    assert outbox.cursors.of("stuck") == cursor
 
 
 def test_fault_61_a_slow_sink_is_fed_from_the_log_and_holds_nothing_up(tmp_path):
@@ -268,3 +274,79 @@ def test_fault_14_a_log_that_ends_before_what_a_sink_has_seen_is_refused():
             backup.files[path] = content
     with pytest.raises(JournalDamaged, match="acknowledged"):
         opened(backup, acknowledged=Cursors(journal.folder, backup).seen())
+
+
+def test_fault_60_alerts_that_come_meanwhile_do_not_cut_a_pause_short(tmp_path):
+    journal, tries = opened(folder=tmp_path / "journal"), []
+
+    class Down(Kept):
+        def write(self, alerts):
+            tries.append(len(alerts))
+            raise OSError("down")
+
+    outbox = Outbox(journal, {"down": Down()}, lambda *fault: None, Patience(first=3600, longest=3600, at_end=0.0))
+    for number in range(1, 101):
+        outbox.offer(journal.append(alerts_record([alert(number)]), urgent=True), [alert(number)])
+    assert outbox.close() == {"down": 100}
+    assert len(tries) <= 2  # the first, and the one at the end
+
+
+def test_fault_60_a_dead_letter_after_a_torn_one_is_kept():
+    journal = opened(FaultyFiles())
+    cursors = Cursors(journal.folder, journal.files)
+    cursors.save(Cursor("kept", 1))
+    DeadLetters(cursors.folder, "kept", cursors.files).add(alert(1), "kept", Refused("no"))
+    letters = DeadLetters(cursors.folder, "kept", cursors.files)
+    file = cursors.files.append_to(letters.path, new=False)
+    file.write(b'{"sink":"kept","er')
+    file.sync()
+    file.close()
+    for number in (2, 3):
+        letters.add(alert(number), "kept", Refused("no"))
+    assert [letter.alert for letter in letters] == [alert(1), alert(2), alert(3)]
+    assert letters.files.read(letters.path).count(b"\n") == 4
+
+
+def test_fault_60_those_beside_a_refused_alert_are_given_to_a_callback_once():
+    journal, seen = opened(FaultyFiles()), []
+
+    def take(given):
+        if given.id == "id0003":
+            raise Refused("not this one")
+        seen.append(given)
+
+    Cursors(journal.folder, journal.files).save(Cursor("callback", 1))
+    journal.append(alerts_record([alert(number) for number in range(1, 6)]), urgent=True)
+    follow(journal, CallbackSink(take), "callback")
+    assert seen == [alert(number) for number in (1, 2, 4, 5)]
+
+
+def test_fault_21_a_file_that_cannot_be_ended_is_owed_all_that_would_be_in_it():
+    class Whole(Kept):
+        anew = True
+
+        def flush(self):
+            raise OSError("no room")
+
+    journal = opened(FaultyFiles())
+    told(journal, 5)
+    follower, faults, _ = follow(journal, Whole())
+    assert (follower.owed, [str(error) for _, error in faults]) == (5, ["no room"])
+
+
+@pytest.mark.parametrize("kind", OPENED)
+def test_after_a_repair_every_sink_goes_on_with_what_the_log_says(kind, tmp_path):
+    """The frames that were cut were delivered already; other alerts have their numbers now."""
+    files, path = FaultyFiles(), tmp_path / f"alerts.{kind}"
+    journal = opened(files)
+    told(journal, 9)
+    follow(journal, OPENED[kind](path), kind)
+    journal.close()
+    repair(journal.folder, 2, files=files)
+    left = [alert.id for frame in opened(files).reader(1).frames(2) for alert in alerts_of(frame)]
+    files.held.clear()
+    journal = opened(files, acknowledged=Cursors(journal.folder, files).seen())
+    told(journal, 25, 20)
+    follow(journal, OPENED[kind](path), kind, say=print)
+    new, before = [alert(number).id for number in range(20, 26)], [alert(number).id for number in range(1, 10)]
+    assert ids_in(kind, path) == ([*before, *new] if kind == "sqlite" else [*left, *new])

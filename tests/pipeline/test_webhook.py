@@ -4,6 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import shutil
+import ssl
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -110,7 +113,7 @@ def test_fault_71_a_redirect_is_not_followed(served):
 PRIVATE = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1", "255.255.255.255",
     "::1", "::", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::1",
-    "ff02::1",
+    "ff02::1", "fec0::1", "::7f00:1", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1",
 ]  # fmt: skip
 
 
@@ -122,7 +125,7 @@ def test_fault_71_addresses_that_are_not_public_are_refused_before_anything_is_s
         sink.write([alert()])
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
 def test_public_addresses_are_public(address):
     assert public_address(address)
 
@@ -182,3 +185,57 @@ def test_fault_72_no_message_and_no_name_shows_path_or_key(monkeypatch):
     with pytest.raises(SinkError) as raised:
         sink.write([alert()])
     assert "canary" not in f"{raised.value} {sink.label}"
+
+
+def test_those_beside_a_refused_alert_are_posted_once(served):
+    served.answers += [(200, {}, b""), (200, {}, b""), (400, {}, b"")]
+    sink = sink_to(served)
+    with pytest.raises(Refused):
+        sink.write([alert(1), alert(2), alert(3), alert(4)])
+    for number in (1, 2, 4):
+        sink.write([alert(number)])
+    sink.close()
+    assert [headers["Idempotency-Key"] for _, headers, _ in served.got] == ["id1", "id2", "id3", "id4"]
+
+
+def test_the_first_address_that_answers_is_asked_under_the_name_of_the_host(served):
+    found = [(2, 1, 6, "", (address, 0)) for address in ("127.0.0.2", "127.0.0.1")]  # nobody listens at the first
+    sink = WebhookSink(f"http://hooks.example.com:{served.server_port}/x#allow=private", resolve=lambda *a, **k: found)
+    sink.write([alert()])
+    sink.close()
+    assert [headers["Host"] for _, headers, _ in served.got] == [f"hooks.example.com:{served.server_port}"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here to make a certificate with")
+def test_fault_71_the_certificate_must_be_that_of_the_name(served, tmp_path, monkeypatch):
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    name = "-subj /CN=test -addext subjectAltName=DNS:hooks.example.com"
+    made = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} -out {certificate} {name}"
+    subprocess.run(made.split(), check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    served.socket = context.wrap_socket(served.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    def sink_at(host):
+        found = [(2, 1, 6, "", ("127.0.0.1", 0))]
+        return WebhookSink(f"https://{host}:{served.server_port}/x#allow=private", resolve=lambda *a, **k: found)
+
+    sink = sink_at("hooks.example.com")
+    sink.write([alert(1), alert(2)])
+    sink.close()
+    assert len(served.got) == 2
+    with pytest.raises(SinkError, match="certificate is not valid for 'other"):
+        sink_at("other.example.com").write([alert()])
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(SinkError, match="CERTIFICATE_VERIFY_FAILED"):
+        sink_at("hooks.example.com").write([alert()])
+    assert len(served.got) == 2
+
+
+@pytest.mark.parametrize("url", ["https://h:99999/canary", "https://[::1/canary", "https://h/canary path", "https://h/can\u00e4ry", "https://h/#secret=KEY"])
+def test_fault_72_what_cannot_be_taken_apart_is_told_without_its_path_or_key(url, monkeypatch):
+    monkeypatch.setenv("KEY", "whsec_can?ary")
+    with pytest.raises(UsageError) as raised:
+        open_sink(f"webhook:{url}")
+    assert "can" not in str(raised.value).replace("cannot", "").replace("can be", "")
