@@ -233,7 +233,9 @@ def test_fault_71_the_certificate_must_be_that_of_the_name(served, tmp_path, mon
     assert len(served.got) == 2
 
 
-@pytest.mark.parametrize("url", ["https://h:99999/canary", "https://[::1/canary", "https://h/canary path", "https://h/can\u00e4ry", "https://h/#secret=KEY"])
+@pytest.mark.parametrize(
+    "url", ["https://h:99999/canary", "https://[::1/canary", "https://h/canary path", "https://h/can\u00e4ry", "https://h/#secret=KEY"]
+)
 def test_fault_72_what_cannot_be_taken_apart_is_told_without_its_path_or_key(url, monkeypatch):
     monkeypatch.setenv("KEY", "whsec_can?ary")
     with pytest.raises(UsageError) as raised:
