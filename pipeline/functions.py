@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["FILE_MODULE", "fingerprint", "is_uncalled", "name_of", "nearest_argument", "place_of", "signature_of"]
+__all__ = ["FILE_MODULE", "class_fingerprint", "fingerprint", "is_uncalled", "name_of", "nearest_argument", "place_of", "signature_of"]
 
 FILE_MODULE = "rxtape_file_"
 """With what the names of users' files begin in sys.modules; see strategy_files."""
@@ -33,6 +33,15 @@ def fingerprint(function: Callable[..., Any]) -> str:
     if not isinstance(code, CodeType):
         return name
     return f"{name}:{hashlib.blake2b(code_text(code).encode(), digest_size=4).hexdigest()}"
+
+
+def class_fingerprint(kind: type) -> str:
+    """A digest of the file that a class is in, which may hold what it uses too; of a class that is in none, of its functions."""
+    try:
+        code = Path(inspect.getfile(kind)).read_bytes()
+    except (OSError, TypeError):
+        code = b"".join(each.__code__.co_code for each in vars(kind).values() if inspect.isfunction(each))
+    return hashlib.blake2b(code, digest_size=4).hexdigest()
 
 
 def place_of(error: BaseException) -> str:

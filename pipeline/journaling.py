@@ -27,6 +27,7 @@ from pipeline.journal.files import Files
 from pipeline.journal.follower import Patience
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record
+from pipeline.journal.reading import last_with_rows
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
 from pipeline.strategy import Strategy
 from pipeline.ticks import Ticks
@@ -34,8 +35,6 @@ from pipeline.ticks import Ticks
 __all__ = ["Journaling", "RunJournal"]
 
 LOG = logging.getLogger("rxtape")
-LOOKED_BACK = 64
-"""Frames among which the last one with rows is: after a batch come its alerts, and a configuration."""
 IN_REPLAY = Limits(group_bytes=4 << 20, group_ns=50_000_000)
 LIVE = Limits(group_bytes=4 << 20, group_ns=100_000_000)
 """Of live rows only those that caused no alert wait: an alert is synced at once, and its rows with it."""
@@ -153,9 +152,7 @@ class RunJournal:
 
     def _last_row(self) -> Ticks | None:
         """The last row of the tape so far."""
-        last = None
-        for frame in self.journal.read(max(self.journal.first, self.journal.end - LOOKED_BACK)):
-            last = frame if frame.content is Content.TICKS else last
+        last = last_with_rows(self.journal.read, self.journal.first, self.journal.end)
         return None if last is None else ticks_of(last, self.graph.symbols)[-1:]
 
     def _configuration(self) -> Configuration:

@@ -2,12 +2,11 @@
 
 No test runs on Rx's default schedulers or on timers: what an alert depends on is the time of the tape alone."""
 
-import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from reactivex.scheduler import TimeoutScheduler
+from reactivex.scheduler import TimeoutScheduler, timeoutscheduler
 from tries import tries
 
 ROOT = Path(__file__).parents[1]
@@ -22,4 +21,4 @@ def no_wall_clock(monkeypatch):
         raise AssertionError("a default scheduler or a timer was used")
 
     monkeypatch.setattr(TimeoutScheduler, "singleton", refuse)
-    monkeypatch.setattr(threading, "Timer", refuse)
+    monkeypatch.setattr(timeoutscheduler, "Timer", refuse)

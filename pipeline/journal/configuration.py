@@ -1,6 +1,5 @@
 """What a run was told to do, as the log keeps it: its feed, its strategies, and what ran it."""
 
-import hashlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.functions import FILE_MODULE
+from pipeline.functions import FILE_MODULE, class_fingerprint
 from pipeline.journal.frames import VERSIONS, Content, Frame, Record
 from pipeline.journal.payloads import current
 
@@ -32,7 +31,7 @@ class Chosen(msgspec.Struct, frozen=True):
         """What there is to say of a strategy."""
         kind = type(strategy)
         parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
-        return cls(strategy.name, f"{place_of(kind)}:{kind.__qualname__}", parameters, repr(strategy), digest_of(kind))
+        return cls(strategy.name, f"{place_of(kind)}:{kind.__qualname__}", parameters, repr(strategy), class_fingerprint(kind))
 
     def without_secrets(self, conceal: Callable[[str], str]) -> "Chosen":
         """The same as `conceal` would tell it."""
@@ -51,15 +50,6 @@ def place_of(kind: type) -> str:
         return kind.__module__
     path, here = Path(inspect.getfile(kind)).absolute(), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def digest_of(kind: type) -> str:
-    """Of the file, which may hold operators too; of a class that is in none, its functions."""
-    try:
-        code = Path(inspect.getfile(kind)).read_bytes()
-    except (OSError, TypeError):
-        code = b"".join(each.__code__.co_code for each in vars(kind).values() if inspect.isfunction(each))
-    return hashlib.blake2b(code, digest_size=4).hexdigest()
 
 
 class Configuration(msgspec.Struct, frozen=True):

@@ -7,8 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import JournalError
-from pipeline.journal.files import Files, RealFiles, refusals
-from pipeline.journal.mark import write_whole
+from pipeline.journal.files import Files, RealFiles, refusals, write_whole
 
 __all__ = ["Cursor", "Cursors"]
 

@@ -8,8 +8,7 @@ import msgspec
 
 from pipeline.alerts import Alert
 from pipeline.errors import JournalError
-from pipeline.journal.files import Files, refusals
-from pipeline.journal.mark import write_whole
+from pipeline.journal.files import Files, refusals, write_all, write_whole
 
 __all__ = ["DeadLetter", "DeadLetters"]
 
@@ -50,9 +49,7 @@ class DeadLetters:
             self._ends_whole = False
             file = self.files.append_to(self.path, new=new)
             try:
-                rest = memoryview(line)
-                while rest:
-                    rest = rest[file.write(rest) :]
+                write_all(file, line)
                 file.sync()
             finally:
                 file.close()

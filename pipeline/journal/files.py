@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pipeline.errors import JournalError, JournalLocked
 
-__all__ = ["AppendedBytes", "Files", "Held", "RealFiles", "refusals"]
+__all__ = ["AppendedBytes", "Files", "Held", "RealFiles", "refusals", "write_all", "write_whole"]
 
 HINTS = {
     ENOSPC: "free space on that disk, then start again",
@@ -189,6 +189,28 @@ class RealFiles:
     def lock(self, path: Path, holder: str) -> Held:
         """Lock a file."""
         return RealLock(path, holder)
+
+
+def write_all(file: AppendedBytes, data: bytes) -> None:
+    """Append all of the bytes, however few the disk takes at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def write_whole(files: Files, path: Path, data: bytes) -> None:
+    """Write a file so that after any fault it holds either what it held before or all of this."""
+    beside = path.with_name(path.name + ".tmp")
+    if beside.name in files.names(path.parent):
+        files.remove(beside)
+    file = files.append_to(beside, new=True)
+    try:
+        write_all(file, data)
+        file.sync()
+    finally:
+        file.close()
+    files.rename(beside, path)
+    files.sync_folder(path.parent)
 
 
 def to_disk(file: int) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import JournalDamaged
-from pipeline.journal.files import Files
+from pipeline.journal.files import Files, write_whole
 
-__all__ = ["MARK", "Mark", "read_mark", "write_mark", "write_whole"]
+__all__ = ["MARK", "Mark", "read_mark", "write_mark"]
 
 MARK = "ACKNOWLEDGED"
 
@@ -24,23 +24,6 @@ class Mark(msgspec.Struct, frozen=True):
     first: int
     seq: int
     digest: str
-
-
-def write_whole(files: Files, path: Path, data: bytes) -> None:
-    """Write a file so that after any fault it holds either what it held before or all of this."""
-    beside = path.with_name(path.name + ".tmp")
-    if beside.name in files.names(path.parent):
-        files.remove(beside)
-    file = files.append_to(beside, new=True)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[file.write(rest) :]
-        file.sync()
-    finally:
-        file.close()
-    files.rename(beside, path)
-    files.sync_folder(path.parent)
 
 
 def write_mark(files: Files, folder: Path, mark: Mark) -> None:

@@ -5,7 +5,6 @@ log --frame after frame--> projection (rows, alerts, configured) --> result
 """
 
 import hashlib
-import inspect
 import logging
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,14 @@ import msgspec
 
 from pipeline.alerts import Alert
 from pipeline.errors import UsageError
+from pipeline.functions import class_fingerprint
 from pipeline.journal.configuration import Configuration, config_of
-from pipeline.journal.files import Files, RealFiles, refusals
+from pipeline.journal.files import Files, RealFiles, refusals, write_whole
 from pipeline.journal.frames import Content
 from pipeline.journal.inventory import Inventory, frames_of, inventory
-from pipeline.journal.mark import write_whole
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import alerts_of, ticks_of
+from pipeline.journal.reading import last_with_rows
 from pipeline.journal.recovery import digest_at
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -29,7 +29,6 @@ __all__ = ["Projection", "project"]
 
 LOG = logging.getLogger("rxtape")
 FOLDER = "projections"
-LOOKED_BACK = 64
 
 
 class Projection:
@@ -81,11 +80,7 @@ class Projection:
     @classmethod
     def fingerprint(cls) -> str:
         """Which projection it is: its class, and a digest of the code it is in."""
-        try:
-            code = Path(inspect.getfile(cls)).read_bytes()
-        except (OSError, TypeError):
-            code = b"".join(each.__code__.co_code for each in vars(cls).values() if inspect.isfunction(each))
-        return f"{cls.__name__} {hashlib.blake2b(code, digest_size=8).hexdigest()}"
+        return f"{cls.__name__} {class_fingerprint(cls)}"
 
     def settings(self) -> dict[str, Any]:
         """What else makes two of one class different: parameters of the object."""
@@ -140,10 +135,8 @@ def project(
 
 def last_whole(found: Inventory, files: Files) -> int:
     """The frame before the last one with rows: the alerts of those may be yet to come."""
-    last = 0
-    for frame in frames_of(found, max(found.log.end - LOOKED_BACK, 1), files=files):
-        last = frame.seq if frame.content is Content.TICKS else last
-    return last - 1
+    last = last_with_rows(lambda first: frames_of(found, first, files=files), found.first, found.log.end)
+    return last.seq - 1 if last is not None else 0
 
 
 def identity(made: Projection) -> str:

@@ -1,15 +1,18 @@
 """Reading a log: frame after frame, from any frame on, while it is written or at rest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from pipeline.errors import JournalDamaged, JournalError
 from pipeline.journal.files import Files, refusals
-from pipeline.journal.frames import SEGMENT, Frame, SegmentHead, SegmentReader
+from pipeline.journal.frames import SEGMENT, Content, Frame, SegmentHead, SegmentReader
 from pipeline.journal.recovery import BACKUP, first_of, name_of, segment_names
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "last_with_rows"]
+
+LOOKED_BACK = 64
+"""Frames among which the last one with rows mostly is: after a batch come its alerts, and a configuration."""
 
 
 class Reader:
@@ -74,3 +77,15 @@ class Reader:
         if head is None:
             raise JournalDamaged(path, 0, first_of(name) - 1, "it does not begin as a segment does", "Put a good copy in its place")
         return SegmentReader(partial(self.files.read, path), head, path)
+
+
+def last_with_rows(read: Callable[[int], Iterator[Frame]], first: int, end: int) -> Frame | None:
+    """The last frame with rows of a log from `first` to `end`, of which `read` gives the frames from one on; None where none has any."""
+    back, found = LOOKED_BACK, None
+    while True:
+        start = max(end - back, first)
+        for frame in read(start):
+            found = frame if frame.content is Content.TICKS else found
+        if found is not None or start == first:
+            return found
+        back *= 8

@@ -6,9 +6,9 @@ import msgspec
 
 from pipeline.errors import JournalDamaged, JournalError
 from pipeline.journal.cursors import Cursors
-from pipeline.journal.files import Files, RealFiles, refusals
+from pipeline.journal.files import Files, RealFiles, refusals, write_whole
 from pipeline.journal.frames import SEGMENT, SegmentHead
-from pipeline.journal.mark import Mark, write_mark, write_whole
+from pipeline.journal.mark import Mark, write_mark
 from pipeline.journal.opening import locked
 from pipeline.journal.reading import Reader
 from pipeline.journal.recovery import first_of, segment_names

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.errors import JournalBroken
-from pipeline.journal.files import AppendedBytes, Files, refusals
+from pipeline.journal.files import AppendedBytes, Files, refusals, write_all
 from pipeline.journal.frames import SegmentHead
 
 __all__ = ["OpenSegment"]
@@ -40,12 +40,10 @@ class OpenSegment:
         """Write all of it, or nothing."""
         if self.broken is not None:
             raise self.broken
-        rest, size = memoryview(data), self.size + len(data)
         try:
             with refusals(self.path, "cannot be written"):
-                while rest:
-                    rest = rest[self._file.write(rest) :]
-            self.size = size
+                write_all(self._file, data)
+            self.size += len(data)
         except BaseException:  # Ctrl-C too
             self.truncate(self.size)
             raise

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from pipeline.errors import JournalDamaged, JournalError, SnapshotMismatch
 from pipeline.graph import GraphSnapshot
-from pipeline.journal.files import Files, RealFiles, refusals
+from pipeline.journal.files import Files, RealFiles, refusals, write_whole
 from pipeline.journal.log import Journal
-from pipeline.journal.mark import write_whole
 from pipeline.journal.opening import Warn
 from pipeline.journal.snapshot_bytes import from_bytes, to_bytes
 from pipeline.stage import StageSnapshot
