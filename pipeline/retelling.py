@@ -64,9 +64,13 @@ class JournalTape:
         """Whether its first frames have been removed, as retention does."""
         return self.found.first > 1
 
+    def configurations(self) -> Iterator[Configuration]:
+        """What the run was told to do, at its beginning and whenever that had changed."""
+        return (config_of(frame) for frame in self.frames() if frame.content is Content.CONFIG)
+
     def first_configuration(self) -> Configuration:
         """What the run was told to do at its beginning: the first that the log still says."""
-        return next((config_of(frame) for frame in self.frames() if frame.content is Content.CONFIG), Configuration())
+        return next(self.configurations(), Configuration())
 
     def first_rows(self) -> int:
         """The first frame with rows."""

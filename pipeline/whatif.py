@@ -9,8 +9,7 @@ from typing import Any
 
 from pipeline.alerts import Alert
 from pipeline.errors import ParameterError, UsageError
-from pipeline.journal.configuration import Chosen, config_of
-from pipeline.journal.frames import Content
+from pipeline.journal.configuration import Chosen
 from pipeline.journal.outcomes import Outcomes
 from pipeline.retelling import JournalTape, alerts_in, retold
 from pipeline.strategy import Strategy
@@ -100,9 +99,8 @@ def whatif(
 
 def same_name(tape: JournalTape, strategy: Strategy) -> str:
     mine, known = Chosen.by(strategy), dict[str, str]()
-    for frame in tape.frames():
-        if frame.content is Content.CONFIG:
-            known |= {each.name: each.of for each in config_of(frame).strategies}
+    for config in tape.configurations():
+        known |= {each.name: each.of for each in config.strategies}
     if strategy.name in known:
         return strategy.name
     alike = [name for name, of in known.items() if of == mine.of]

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from pipeline.alerts import format_time
+from pipeline.cli.completion import complete_sink, complete_strategy
 from pipeline.cli.group import Group
 from pipeline.cli.tidy import tidy
 from pipeline.errors import JournalDamaged, SinkError, UsageError
@@ -15,6 +16,7 @@ from pipeline.errors import JournalDamaged, SinkError, UsageError
 __all__ = ["journal"]
 
 FOLDER = click.Path(path_type=Path)
+CHOSEN = "NAME, file.py, file.py:Class or module:Class."
 
 
 @click.group(cls=Group, short_help="Look at journals, check them, cut them, take out what they hold.")
@@ -147,6 +149,29 @@ def project(which: str, folder: Path, settings: tuple[str, ...], rebuild: bool, 
     rows = projected(which, folder, settings, rebuild, keep)
     for line in (msgspec.json.encode(row).decode() for row in rows) if json else map(tidy, table(rows) if rows else ()):
         click.echo(line)
+
+
+@journal.command(name="replay", short_help="Judge its rows again.")
+@click.argument("folder", type=FOLDER)
+@click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
+@click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of such a strategy.")
+@click.option("--output", "-o", "outputs", multiple=True, metavar="URL", help="Where the alerts go.", shell_complete=complete_sink)
+@click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
+@click.pass_context
+def replay_(
+    ctx: click.Context, folder: Path, strategies: tuple[str, ...], settings: tuple[str, ...], outputs: tuple[str, ...], json: bool
+) -> None:
+    """Replay the rows of the journal in FOLDER, to which nothing is added, through the strategies that it was last judged by, or others.
+
+    `rxtape whatif` compares what they tell with the alerts that were recorded.
+
+    \b
+    rxtape journal replay tape.journal
+    rxtape journal replay tape.journal --strategy volume_spike --set move=0.003 -o jsonl:again.jsonl
+    """
+    from pipeline.cli.journal_replay import replayed
+
+    ctx.exit(replayed(folder, strategies, settings, outputs, json))
 
 
 @journal.command(short_help="Take out the tape and the alerts.")

@@ -33,7 +33,7 @@ def whatif(
 ) -> None:  # fmt: skip
     """Judge the tape of a journal by STRATEGY with other parameters, and tell which alerts are gained, lost and kept.
 
-    STRATEGY is one of the journal, whose parameters hold where --set says nothing, or NAME, file.py, file.py:Class or module:Class.
+    STRATEGY is one of the journal, whose last parameters hold where --set says nothing, or NAME, file.py, file.py:Class or module:Class.
     Alerts are the same where rule, symbol, time and event are. Several sweeps are tried in every combination.
 
     \b
@@ -74,17 +74,13 @@ def pair_of(text: str) -> tuple[str, str]:
 def made(name: str, journal: Path, given: Mapping[str, str]) -> Any:
     """A strategy of the journal with some parameters changed, else one that is chosen as for `replay`."""
     from pipeline.cli.choice import chosen_strategies
-    from pipeline.journal.configuration import config_of
-    from pipeline.journal.frames import Content
     from pipeline.retelling import JournalTape
     from pipeline.strategy_files import strategy_class
 
-    for frame in JournalTape(journal).frames():
-        known = config_of(frame).strategies if frame.content is Content.CONFIG else ()
-        for chosen in known:
-            if chosen.name == name:
-                values = {each: ast.literal_eval(text) for each, text in chosen.parameters.items()}
-                return strategy_class(chosen.of).from_text(given, name, {each: values[each] for each in values if each not in given})
+    known = {each.name: each for config in JournalTape(journal).configurations() for each in config.strategies}
+    if name in known:
+        values = {each: ast.literal_eval(text) for each, text in known[name].parameters.items()}
+        return strategy_class(known[name].of).from_text(given, name, {each: values[each] for each in values if each not in given})
     (strategy,) = chosen_strategies([name], [f"{each}={value}" for each, value in given.items()])
     return strategy
 

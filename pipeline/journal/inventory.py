@@ -54,6 +54,8 @@ class Inventory:
 def inventory(folder: str | Path, *, files: Files | None = None, whole: bool = False) -> Inventory:
     """Look at a journal, which may be written to meanwhile; `whole` reads all of it. Raises JournalDamaged, JournalError."""
     disk, path = files or RealFiles(), Path(folder)
+    if not path.exists() and files is None:
+        raise JournalError(f"there is no folder {path}; name the one that --journal named")
     with refusals(path, "cannot be read as a journal"):
         names = disk.names(path)
         if MARK not in names and not segment_names(names):

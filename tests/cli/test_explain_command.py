@@ -56,7 +56,42 @@ def test_whatif_takes_the_parameters_of_the_journal_and_changes_some():
     done = rxtape("whatif", "jump", "--set", "above=12", "--journal", "j")
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0].startswith("Jump(above=12.0,")
-    assert "1 kept, 1 gained, 1 lost" in done.stdout or "kept" in done.stdout
+    assert done.stdout.splitlines()[0].endswith("2 alerts; 1 kept, 1 gained, 1 lost")
+    assert [line.split()[:3] for line in done.stdout.splitlines()[1:]] == [
+        ["gained", "2013-10-08T08:05:00Z", "SPY"], ["lost", "2013-10-08T08:03:00Z", "SPY"],
+    ]  # fmt: skip
+
+
+def test_whatif_says_how_often_a_move_followed():
+    done = rxtape("whatif", "jump", "--set", "above=10", "--follow", "0.05", "--within", "2m", "--journal", "j")
+    assert "the move followed 100.0% of what was raised" in done.stdout
+    lines = rxtape("whatif", "jump", "--sweep", "above=10,12", "--follow", "0.2", "--within", "2m", "--journal", "j").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["above", "alerts", "kept", "gained", "lost", "followed"], ["10", "2", "1", "1", "1", "0.0%"], ["12", "2", "1", "1", "1"],
+    ]  # fmt: skip
+
+
+def test_a_journal_is_replayed_as_it_was_judged_and_by_others():
+    before = sorted((path, path.stat().st_mtime_ns) for path in Path("j").iterdir())
+    done = rxtape("journal", "replay", "j", "-o", "jsonl:again.jsonl")
+    assert done.exit_code == 0, done.output
+    assert Path("again.jsonl").read_bytes() == Path("alerts.jsonl").read_bytes()
+    rxtape("journal", "replay", "j", "-s", "mine.py", "--set", "above=13", "-o", "jsonl:other.jsonl")
+    assert [json.loads(line)["time"] for line in Path("other.jsonl").read_text().splitlines()] == ["2013-10-08T08:05:00Z"]
+    assert sorted((path, path.stat().st_mtime_ns) for path in Path("j").iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("j", "--set", "above=1"), "--set changes a strategy that --strategy names"),
+        (("j", "-o", "alerts"), "'alerts' names no sink"),
+        (("nowhere",), "there is no folder nowhere"),
+    ],
+)
+def test_a_journal_that_cannot_be_replayed_is_told(words, said):
+    (line,) = problems(rxtape("journal", "replay", *words))
+    assert said in line
 
 
 def test_whatif_sweeps_as_a_table_and_as_json():

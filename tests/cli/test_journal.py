@@ -117,7 +117,7 @@ def test_what_is_exported_is_what_was_journaled():
 def test_a_folder_without_a_journal_is_refused():
     Path("empty").mkdir()
     assert "holds no journal" in refused("ls", "empty", code=1)
-    assert "No such file or directory" in refused("verify", "nowhere", code=1)
+    assert "there is no folder nowhere" in refused("verify", "nowhere", code=1)
     assert "is no folder" in problems(rxtape("journal", "repair", "nowhere", "--to", "1"))[0]
 
 
