@@ -1,14 +1,15 @@
 """`rxtape sinks`: how far the sinks of a journal are, and what waits for them."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from pipeline.cli.completion import complete_sink
 from pipeline.cli.group import Group
+from pipeline.cli.options import setting_options, settle
 from pipeline.cli.tidy import tidy
 from pipeline.errors import UnknownName, UsageError
 
@@ -74,32 +75,41 @@ def words_of(row: dict[str, Any]) -> str:
 
 
 @sinks.command(short_help="Deliver what waits and what was refused.")
-@JOURNAL
-@click.option("--output", "-o", "urls", multiple=True, required=True, metavar="URL", help="The sink.", shell_complete=complete_sink)
+@setting_options("journal.folder", "output.sinks")
 @click.pass_context
-def retry(ctx: click.Context, folder: Path, urls: tuple[str, ...]) -> None:
+def retry(ctx: click.Context, /, **options: Any) -> None:
     """Deliver to a sink what waits for it in the journal, and first, once more, what it has refused; no run may be under way.
 
-    Exit code 1 where something still waits or is refused.
+    Journal and sinks are written as they were for the run, or taken from its configuration file. Exit code 1 where something still waits or
+    is refused.
 
     \b
     rxtape sinks retry --journal tape.journal -o jsonl:alerts.jsonl
+    rxtape sinks retry --config rxtape.toml
     """
+    from pipeline.config import concealed
     from pipeline.journal import Journal
     from pipeline.journal.cursors import Cursors
     from pipeline.journal.outbox import Outbox
     from pipeline.plugins import open_sink
 
+    config = settle(options)
+    config.checked()
+    folder, urls = Path(config.values["journal.folder"].value or ""), config.values["output.sinks"].value
+    if config.values["journal.folder"].value is None or not urls:
+        raise UsageError("name the journal and a sink of it: --journal tape.journal -o jsonl:alerts.jsonl, or --config rxtape.toml")
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; name that of a journal")
-    with Journal.open(folder, acknowledged=Cursors(folder).seen()) as journal:
-        found = {}
+    with Journal.open(folder, acknowledged=Cursors(folder).seen()) as journal, ExitStack() as undo:
+        found, known = {}, {cursor.sink for cursor in Cursors(folder).all()}
         for url in urls:
             made = open_sink(url)
-            found[getattr(made, "label", url)] = made
-        known = {cursor.sink for cursor in Cursors(folder).all()}
-        for name in found.keys() - known:
-            raise UnknownName("sink of this journal", name, known)
+            undo.callback(made.close)
+            name = concealed(getattr(made, "label", url), secrets=config.secrets)
+            if name not in known:
+                raise UnknownName("sink of this journal", name, known)
+            found[name] = made
+        undo.pop_all()
         refused = {name: again(folder, name, sink) for name, sink in found.items()}
         owed = Outbox(journal, found, lambda name, error: click.echo(tidy(f"{name}: {error}"), err=True)).close()
     for name, (taken, left) in refused.items():
@@ -111,7 +121,7 @@ def again(folder: Path, name: str, sink: Any) -> tuple[int, int]:
     """Offer a sink what it has refused; how many it took, and did not."""
     from pipeline.errors import SinkError
     from pipeline.journal.cursors import Cursors
-    from pipeline.journal.dead import DeadLetter, DeadLetters
+    from pipeline.journal.dead import DeadLetters
 
     cursors = Cursors(folder)
     letters = DeadLetters(cursors.folder, cursors.path_of(name).stem, cursors.files)
@@ -123,7 +133,7 @@ def again(folder: Path, name: str, sink: Any) -> tuple[int, int]:
             sink.write([letter.alert])
             taken += 1
         except (SinkError, OSError) as error:
-            left.append(DeadLetter(letter.sink, f"{type(error).__name__}: {error}", letter.alert))
+            left.append(letters.again(letter, error))
     if taken or left:
         sink.flush()
         letters.replace(left)

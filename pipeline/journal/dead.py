@@ -1,10 +1,12 @@
 """Dead letters: alerts that a sink has refused for good, kept until somebody delivers or drops them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from time import time_ns
 
 import msgspec
+from msgspec import structs
 
 from pipeline.alerts import Alert
 from pipeline.errors import JournalError
@@ -16,11 +18,13 @@ SUFFIX = ".dead.jsonl"
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """An alert, the sink that refused it, and why."""
+    """An alert, the sink that refused it, and why; when it did so last (Unix time, nanoseconds), and how often."""
 
     sink: str
     error: str
     alert: Alert
+    time: int = 0
+    attempts: int = 1
 
 
 class DeadLetters:
@@ -35,13 +39,13 @@ class DeadLetters:
     [('a', 'ValueError: 400 Bad Request')]
     """
 
-    def __init__(self, folder: Path, stem: str, files: Files) -> None:
-        self.path, self.files = folder / f"{stem}{SUFFIX}", files
+    def __init__(self, folder: Path, stem: str, files: Files, clock: Callable[[], int] = time_ns) -> None:
+        self.path, self.files, self._clock = folder / f"{stem}{SUFFIX}", files, clock
         self._ends_whole = False
 
     def add(self, alert: Alert, sink: str, error: BaseException) -> None:
         """Keep one; on the disk when this returns."""
-        line = msgspec.json.encode(DeadLetter(sink, f"{type(error).__name__}: {error}", alert)) + b"\n"
+        line = msgspec.json.encode(DeadLetter(sink, text_of(error), alert, self._clock())) + b"\n"
         with refusals(self.path, "cannot be written"):
             new = self.path.name not in self.files.names(self.path.parent)
             if not (new or self._ends_whole) and not self.files.read(self.path).endswith(b"\n"):
@@ -56,6 +60,10 @@ class DeadLetters:
             if new:
                 self.files.sync_folder(self.path.parent)
             self._ends_whole = True
+
+    def again(self, letter: DeadLetter, error: BaseException) -> DeadLetter:
+        """The letter of an alert that was offered once more, and refused."""
+        return structs.replace(letter, error=text_of(error), time=self._clock(), attempts=letter.attempts + 1)
 
     def replace(self, letters: list[DeadLetter]) -> None:
         """Put others in the place of all."""
@@ -77,3 +85,7 @@ class DeadLetters:
                 letter = msgspec.json.decode(line, type=DeadLetter)
                 letters[letter.alert.id] = letter
         return iter(letters.values())
+
+
+def text_of(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -51,7 +51,10 @@ class AlertSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How a sink that fails is tried again: pauses that double, with jitter, up to the longest; `trips` failures in a row are told.
+    """How a sink that fails is tried again: pauses that double, with jitter, up to the longest.
+
+    After `trips` failures in a row the circuit is open, as breakers call it: that is told, once, and alerts wait on the disk. The try after
+    each pause is the half-open one; one that goes well closes it, which is told too.
 
     At the end of a run a sink that fails has `at_end` seconds more, then its alerts wait for the next run.
     """
@@ -259,6 +262,8 @@ class Follower:
                 self._pause(getattr(error, "retry_after", None) or pause * self._jitter.uniform(0.5, 1.0))
                 pause = min(pause * 2, self.patience.longest)
             else:
+                if failures >= self.patience.trips:
+                    self._say(f"{self.name} takes alerts again, after {failures:,} failures")
                 self.fault = None
                 return True
 

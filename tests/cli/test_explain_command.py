@@ -86,7 +86,6 @@ def test_a_journal_is_replayed_as_it_was_judged_and_by_others():
     [
         (("j", "--set", "above=1"), "--set changes a strategy that --strategy names"),
         (("j", "-o", "alerts"), "'alerts' names no sink"),
-        (("nowhere",), "there is no folder nowhere"),
     ],
 )
 def test_a_journal_that_cannot_be_replayed_is_told(words, said):

@@ -55,6 +55,40 @@ def test_retry_delivers_what_waits_and_what_was_refused():
     done = rxtape("sinks", "retry", "--journal", "j", "-o", "memory:")
     assert (done.exit_code, done.stdout) == (0, "memory:  1 of 1 refused alerts were taken, 0 alerts wait\n")
     assert not list(letters)
+
+
+def refusing(alerts):
+    raise Refused("410 Gone")
+
+
+def test_what_is_refused_again_stays_with_its_time_and_its_attempts(monkeypatch):
+    cursors = Cursors("j")
+    cursors.save(Cursor(f"callback:{__name__}:refusing", 3))
+    letters = DeadLetters(cursors.folder, cursors.path_of(f"callback:{__name__}:refusing").stem, cursors.files, lambda: 5)
+    letters.add(alert(8), "callback", Refused("400 Bad Request"))
+    assert [(letter.time, letter.attempts) for letter in letters] == [(5, 1)]
+    for turn in (2, 3):
+        done = rxtape("sinks", "retry", "--journal", "j", "-o", f"callback:{__name__}:refusing")
+        assert done.exit_code == 1
+        (letter,) = letters
+        assert (letter.error, letter.attempts, letter.time > 5) == ("Refused: 410 Gone", turn, True)
+
+
+def test_retry_takes_journal_and_sinks_from_the_file_of_the_run(monkeypatch):
+    monkeypatch.setenv("PLACE", "a-secret-place")
+    Cursors("j").save(Cursor("jsonl:${PLACE}.jsonl", 1))
+    Path("rxtape.toml").write_text('[journal]\nfolder = "j"\n[output]\nsinks = ["jsonl:${PLACE}.jsonl"]\n')
+    done = rxtape("sinks", "retry", "--config", "rxtape.toml")
+    assert (done.exit_code, done.stdout) == (0, "jsonl:${PLACE}.jsonl  0 of 0 refused alerts were taken, 0 alerts wait\n")
+    assert len(Path("a-secret-place.jsonl").read_text().splitlines()) == 3
+    (said,) = problems(rxtape("sinks", "retry", "--journal", "j"))
+    assert said.startswith("name the journal and a sink of it")
+
+
+def test_after_a_retry_every_cursor_is_where_it_should_be():
+    cursors = Cursors("j")
+    cursors.save(Cursor("memory:", 1, 1, delivered=1))
+    assert rxtape("sinks", "retry", "--journal", "j", "-o", "memory:").exit_code == 0
     assert [each.frame for each in Cursors("j").all()] == [1, 3]
 
 

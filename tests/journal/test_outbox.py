@@ -130,8 +130,10 @@ def test_fault_60_pauses_double_with_jitter_up_to_the_longest_and_an_outage_is_t
     Cursors(journal.folder, journal.files).save(Cursor("kept", 1))
     told(journal, 1)
     sink = Kept({call: OSError("down") for call in range(1, 15)})
-    _, faults, pauses = follow(journal, sink, until=1e9, patience=Patience(first=1.0, longest=20.0, trips=3))
+    said = []
+    _, faults, pauses = follow(journal, sink, until=1e9, patience=Patience(first=1.0, longest=20.0, trips=3), say=said.append)
     assert [error.args for _, error in faults] == [("down",)]
+    assert said == ["kept takes alerts again, after 14 failures"]
     wanted = [1, 2, 4, 8, 16] + [20] * 9
     assert all(0.5 * most <= pause <= most for pause, most in zip(pauses, wanted, strict=True))
     assert len({pause / most for pause, most in zip(pauses, wanted, strict=True)}) > 5
@@ -150,7 +152,7 @@ def test_fault_60_what_is_refused_for_good_is_set_aside_and_the_others_get_throu
     told(journal, 9)
     follower, faults, pauses = follow(journal, sink)
     assert sink.written == [alert(number).id for number in range(1, 10) if number != 4]
-    assert [(letter.alert, letter.error) for letter in follower.dead] == [(alert(4), "Refused: 400 Bad Request")]
+    assert [(letter.alert, letter.error, letter.attempts) for letter in follower.dead] == [(alert(4), "Refused: 400 Bad Request", 1)]
     assert (faults, pauses) == ([], [])
     cursor = follower.cursors.of("kept")
     assert (cursor.delivered, cursor.dead) == (8, 1)
