@@ -3,18 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.job import Job
-from pipeline.cli.live import go_live
-from pipeline.cli.replay import run_on_screen
-from pipeline.cli.screen import Screen
-from pipeline.feed import Feed
-from pipeline.live import Live
-from pipeline.plugins import load
-from pipeline.report import Report
-from pipeline.strategy import Strategy
+if TYPE_CHECKING:
+    from pipeline.cli.screen import Screen
+    from pipeline.feed import Feed
+    from pipeline.report import Report
+    from pipeline.strategy import Strategy
 
 __all__ = ["demo"]
 
@@ -34,6 +31,11 @@ def demo(ctx: click.Context, path: Path, live: bool) -> None:
     rxtape demo --live
     rxtape demo -o breakouts.jsonl
     """
+    from pipeline.cli.job import Job
+    from pipeline.cli.replaying import run_on_screen
+    from pipeline.cli.screen import Screen
+    from pipeline.plugins import load
+
     strategy, feed, screen = load("strategy", "volume_breakout")(), load("feed", "demo")(), Screen()
     outputs = ["console:", f"jsonl:{path}"]
     if live:
@@ -47,8 +49,12 @@ def demo(ctx: click.Context, path: Path, live: bool) -> None:
     ctx.exit(report.exit_code)
 
 
-async def watched(feed: Feed, strategy: Strategy, outputs: Sequence[str], screen: Screen) -> Report:
+async def watched(feed: "Feed", strategy: "Strategy", outputs: Sequence[str], screen: "Screen") -> "Report":
     """A local venue and a live run on it, in one process; until the tape has ended."""
+    from pipeline.cli.watching import go_live
+    from pipeline.live import Live
+    from pipeline.plugins import load
+
     async with load("server", "binance")(feed, speed=float(PACE), tell=lambda said: None) as venue:
         watching = load("feed", "live")(f"binance:{','.join(venue.market.symbols)}", url=venue.url)
         run = Live(watching, strategy, sinks=outputs, on_fault=screen.say, on_hang=screen.say)

@@ -10,13 +10,13 @@ import msgspec
 from pipeline.alerts import format_time
 from pipeline.cli.completion import complete_sink, complete_strategy
 from pipeline.cli.group import Group
+from pipeline.cli.options import CHOSEN
 from pipeline.cli.tidy import tidy
 from pipeline.errors import JournalDamaged, SinkError, UsageError
 
 __all__ = ["journal"]
 
 FOLDER = click.Path(path_type=Path)
-CHOSEN = "NAME, file.py, file.py:Class or module:Class."
 
 
 @click.group(cls=Group, short_help="Look at journals, check them, cut them, take out what they hold.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.cli.choice import chosen_strategies
 from pipeline.cli.job import Job, known_sink
-from pipeline.cli.replay import run_on_screen
+from pipeline.cli.replaying import run_on_screen
 from pipeline.cli.screen import Screen
 from pipeline.errors import UsageError
 from pipeline.journal.configuration import Configuration

@@ -1,28 +1,13 @@
 """`rxtape live`: venues through strategies, as it happens."""
 
-import asyncio
-from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import click
 
 from pipeline.cli.completion import complete_strategy
-from pipeline.cli.job import journaling_of, place_of, refuse_outputs, strategies_of
-from pipeline.cli.live_screen import showing
-from pipeline.cli.options import setting_options, settle
-from pipeline.cli.replay import CHOSEN
-from pipeline.cli.screen import Screen
-from pipeline.config import Config, Problems
-from pipeline.errors import UsageError
-from pipeline.interruption import on_first_signal
-from pipeline.live import Live
-from pipeline.plugins import load
-from pipeline.report import Report
-from pipeline.settings import BY_KEY
+from pipeline.cli.options import CHOSEN, setting_options, settle
 
-__all__ = ["go_live", "live", "live_feed", "run_live"]
-
-OF_RUN = ("record", "quarantine")
+__all__ = ["live"]
 
 
 @click.command(short_help="Watch venues live, through strategies.")
@@ -46,55 +31,6 @@ def live(
 
     The status of each connection stands on standard error, alerts go to standard output, or where -o says.
     """
+    from pipeline.cli.watching import run_live
+
     ctx.exit(run_live(settle(options, sources, "live.sources"), strategies, settings, json).exit_code)
-
-
-def run_live(config: Config, strategies: Sequence[str] = (), settings: Sequence[str] = (), json: bool = False) -> Report:
-    """Watch until a signal, and tell the user about it."""
-    problems = Problems()
-    with problems.noted():
-        config.checked()
-    feed = None
-    with problems.noted(place_of(config.values["live.sources"])):
-        feed = live_feed(config, "live binance:BTCUSDT,ETHUSDT --strategy volume_breakout")
-    found = strategies_of(config, strategies, settings, feed, problems)
-    outputs = config.values["output.sinks"].value or ("jsonl:-" if json else "console:",)
-    refuse_outputs(outputs, config.values, problems)
-    problems.told()
-    screen = Screen(json)
-    told = {name: config.values[f"live.{name}"].value for name in OF_RUN}
-    run = Live(feed, *found, sinks=outputs, journal=journaling_of(config), on_fault=screen.say, on_hang=screen.say, **told)
-    run.run.on_oddity = screen.say
-    report = asyncio.run(go_live(run, screen, plain=any(url != "console:" and url.endswith(":-") for url in outputs)))
-    screen.summarize(report, told["quarantine"])
-    return report
-
-
-def live_feed(config: Config, example: str, **more: Any) -> Any:
-    """The feed of the sources that are named; `example` is what to write where none is."""
-    values = config.values
-    sources = values["live.sources"]
-    if not sources.value:
-        raise UsageError(f"no venue named; write rxtape {example}")
-    changed = {key: value.value for key, value in values.items() if value.value != BY_KEY[key].default}
-    given = {BY_KEY[key].name: value for key, value in changed.items() if key.startswith("live.")}
-    for name in (*OF_RUN, "sources"):
-        given.pop(name, None)
-    return load("feed", "live")(sources.value, venues=config.venues, **given, **more)
-
-
-async def go_live(
-    live: Live, screen: Screen, plain: bool, seconds: float | None = None, end: Coroutine[Any, Any, None] | None = None
-) -> Report:
-    """Run until a signal, the end of the feed, that of `end`, or for some seconds; a second signal does not wait."""
-    stop = asyncio.Event()
-    with on_first_signal(lambda number: stop.set()), showing(live, screen, plain):
-        await live.start()
-        waiting = [asyncio.create_task(each) for each in (stop.wait(), live.wait(), end) if each is not None]
-        done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for each in waiting:
-            each.cancel()
-        report = await live.stop()
-        for each in done:
-            each.result()
-        return report

@@ -11,8 +11,9 @@ from pipeline.cli.tidy import SECRETS
 from pipeline.config import Config, Value, load_config, settled
 from pipeline.settings import BY_KEY, SETTINGS, Setting
 
-__all__ = ["feed_arguments", "said", "setting_options", "settle"]
+__all__ = ["CHOSEN", "feed_arguments", "said", "setting_options", "settle"]
 
+CHOSEN = "NAME, file.py, file.py:Class or module:Class; NAME=... gives it another name."
 ARGUMENTS = ("feed.files", "live.sources")
 C = TypeVar("C", bound=Callable[..., Any])
 

@@ -6,12 +6,8 @@ from typing import Any
 
 import click
 
-from pipeline.cli.live import go_live, live_feed
 from pipeline.cli.options import setting_options, settle
-from pipeline.cli.screen import Screen
-from pipeline.config import Problems
 from pipeline.errors import UsageError
-from pipeline.live import Live
 
 __all__ = ["record"]
 
@@ -33,6 +29,11 @@ def record(
     rxtape record coinbase:BTC-USD --quotes --raw -o monday --for 3600
     rxtape replay monday --strategy volume_breakout
     """
+    from pipeline.cli.screen import Screen
+    from pipeline.cli.watching import go_live, live_feed
+    from pipeline.config import Problems
+    from pipeline.live import Live
+
     config = settle(options, sources, "live.sources")
     problems = Problems()
     with problems.noted():

@@ -1,25 +1,13 @@
 """`rxtape replay`: recorded ticks through strategies."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.cli.aside import holds_rows, quarantine_file
 from pipeline.cli.completion import complete_strategy
-from pipeline.cli.job import Job, job_of
-from pipeline.cli.options import setting_options, settle
-from pipeline.cli.screen import Screen
-from pipeline.errors import UnknownName, UsageError
-from pipeline.interruption import NOBODY_LISTENS
-from pipeline.kernels import cache_folder
-from pipeline.plot import save_plot
-from pipeline.report import Report
-from pipeline.runner import Run
+from pipeline.cli.options import CHOSEN, setting_options, settle
 
-__all__ = ["replay", "run_on_screen"]
-
-CHOSEN = "NAME, file.py, file.py:Class or module:Class; NAME=... gives it another name."
+__all__ = ["replay"]
 
 
 @click.command(short_help="Replay files of recorded ticks through strategies.")
@@ -46,40 +34,9 @@ def replay(
     where -o says, and the summary is JSON all the same, the last line of standard error. With --journal, the same command
     goes on where an earlier one was stopped, by a crash too, and an alert leaves once its rows are on the disk.
     """
+    from pipeline.cli.job import job_of
+    from pipeline.cli.replaying import run_on_screen
+    from pipeline.cli.screen import Screen
+
     job = job_of(settle(options, files), strategies, settings, ("jsonl:-" if json else "console:",))
     ctx.exit(run_on_screen(job, Screen(json)).exit_code)
-
-
-def run_on_screen(job: Job, screen: Screen) -> Report:
-    """Run, tell the user about it, and draw it if that is asked for."""
-    with quarantine_file(job.options, job.feed) as aside:
-        replaced = aside is not None and holds_rows(aside)
-        told = {**job.options, "quarantine": aside}
-        run = Run(job.feed, *job.strategies, keep_alerts=False, on_fault=screen.say, on_hang=screen.say, **told)
-        run.picture, run.on_oddity = job.plot, screen.say
-        if not any(Path(cache_folder()).rglob("*.nbi")):
-            screen.say("compiling kernels, once; this takes some seconds")
-        with screen.progress(run, job.outputs):
-            report = run.go(job.outputs)
-    if replaced and (report.set_aside or report.exit_code in (0, 1)):
-        screen.say(f"the rows that {aside} held of an earlier run are replaced")
-    if report.stopped_by != NOBODY_LISTENS:
-        screen.summarize(report, aside)
-    if job.plot is not None and report.ticks and not report.interrupted:
-        draw(job, run, report, screen)
-    return report
-
-
-def draw(job: Job, run: Run, report: Report, screen: Screen) -> None:
-    """Draw a run; what stands in the way is told, and is the exit code of a run that went well otherwise."""
-    assert job.plot is not None
-    try:
-        if job.plot_symbol is not None and job.plot_symbol not in run.graph.symbols:
-            raise UnknownName("symbol of the tape", job.plot_symbol, run.graph.symbols)
-        save_plot(report, job.plot, job.plot_symbol)
-    except UsageError as error:
-        if report.exit_code == 0:
-            raise
-        screen.say(error)
-    else:
-        screen.say(f"the picture is in {job.plot}")

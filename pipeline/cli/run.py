@@ -1,17 +1,15 @@
 """`rxtape run`: what a configuration file says, as a service does."""
 
 from signal import SIGINT, SIGTERM
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.job import job_of
-from pipeline.cli.live import run_live
 from pipeline.cli.options import setting_options, settle
-from pipeline.cli.replay import run_on_screen
-from pipeline.cli.screen import Screen
 from pipeline.errors import UsageError
-from pipeline.report import Report
+
+if TYPE_CHECKING:
+    from pipeline.report import Report
 
 __all__ = ["run"]
 
@@ -29,6 +27,11 @@ def run(ctx: click.Context, /, json: bool, **options: Any) -> None:
     SIGTERM or Ctrl-C ends it well: what has come is judged, delivered and written down, a snapshot is taken, and the exit
     code is 0; started again it goes on there. What a file may say: rxtape config show --help.
     """
+    from pipeline.cli.job import job_of
+    from pipeline.cli.replaying import run_on_screen
+    from pipeline.cli.screen import Screen
+    from pipeline.cli.watching import run_live
+
     if options["config"] is None:
         raise UsageError("no configuration named; write rxtape run --config rxtape.toml")
     config = settle(options)
@@ -44,7 +47,7 @@ def outputs(json: bool) -> tuple[str]:
     return ("jsonl:-" if json else "console:",)
 
 
-def exit_code(report: Report) -> int:
+def exit_code(report: "Report") -> int:
     """0 for a run that was asked to end and has ended well; what was not delivered is no good end."""
     if report.stopped_by in (SIGTERM, SIGINT):
         return 3 if report.incomplete else 1 if report.quarantined or report.undelivered else 0

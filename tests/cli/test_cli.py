@@ -65,6 +65,22 @@ assert not heavy, heavy
         assert command in done.stdout
 
 
+def test_the_help_of_every_command_imports_nothing_heavy():
+    code = """
+import sys
+from pipeline.cli import COMMANDS, main
+for command in COMMANDS:
+    try:
+        main([command, "--help"])
+    except SystemExit as end:
+        assert end.code == 0
+    heavy = {"numba", "pandas", "pyarrow", "reactivex", "rich", "matplotlib"} & set(sys.modules)
+    assert not heavy, (command, heavy)
+"""
+    done = in_a_process(code=code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_is_listed_with_its_own_words(command):
     done = rxtape(command, "--help")

@@ -9,7 +9,7 @@ import pytest
 from cli_folder import START, filled, problems, row, rxtape
 from recorded_tapes import RECORDED
 
-from pipeline.cli import inspect as command
+from pipeline.cli.inspecting import BEGIN_WITH
 from pipeline.plugins import load
 from pipeline.strategy import Strategy
 
@@ -154,7 +154,7 @@ def test_files_of_three_venues_are_told_and_replayed(path, folder):
 
 
 def test_the_suggested_strategies_exist():
-    for name in command.BEGIN_WITH:
+    for name in BEGIN_WITH:
         assert isinstance(load("strategy", name)(), Strategy)
 
 
