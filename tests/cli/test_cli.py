@@ -231,7 +231,7 @@ def test_a_broken_engine_is_not_made_a_single_line(folder, monkeypatch):
 def test_the_first_run_says_that_it_compiles(folder, monkeypatch):
     empty = folder / "empty"
     empty.mkdir()
-    monkeypatch.setattr("pipeline.cli.replay.cache_folder", lambda: str(empty))
+    monkeypatch.setattr("pipeline.cli.replaying.cache_folder", lambda: str(empty))
     assert "compiling kernels, once" in rxtape("replay", "ticks.csv", "-s", "mine.py").stderr
 
 
