@@ -10,12 +10,17 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
+from websockets.protocol import State
 
 from feeds.live.patience import Patience
 
 __all__ = ["Dial", "HeardAtOnce", "dialling", "part", "place_of"]
 
 WHOLE = (Opcode.TEXT, Opcode.BINARY)
+PLAIN = tuple(0x80 | opcode for opcode in WHOLE)
+"""The first byte of a message in one piece, without what an extension did to it."""
+SHORT, ENDLESS = 1 << 16, 1 << 62
+BLANK_LINE = b"\r\n\r\n"
 
 
 class HeardAtOnce(ClientConnection):
@@ -23,16 +28,31 @@ class HeardAtOnce(ClientConnection):
 
     While `hear` is a function it is called with each message that came in one piece; all others, and those that wait behind
     one, come out of `recv`, in order. It must not raise.
+
+    handshake --> | frame | frame | ... each short, plain one --> hear
+                  all else, byte for byte --> the library, which knows the protocol
     """
 
     hear: Callable[[bytes], None] | None = None
     pause: Callable[[], None] | None = None
+    _framed, _tail, _owed, _longest = False, b"", 0, 0
+    """Whether frames come; the beginning of one that is not whole yet; how much of the current one is still due to the library."""
 
     def data_received(self, data: bytes) -> None:
-        """As the library does; then tell that nothing more has arrived."""
-        super().data_received(data)
+        """Hear what is plain, give the rest to the library; then tell that nothing more has arrived."""
+        if self._framed and self.protocol.state is State.OPEN:
+            self._read(self._tail + data)
+        elif self._framed:
+            self._take(self._tail + data)
+        else:
+            self._shake_hands(data)
         if self.pause is not None:
             self.pause()
+
+    def eof_received(self) -> None:
+        """As the library does, which learns of what was cut off."""
+        self._take(self._tail)
+        super().eof_received()
 
     def process_event(self, event: Any) -> None:
         """As the library does, except for messages that are heard at once."""
@@ -41,6 +61,57 @@ class HeardAtOnce(ClientConnection):
             hear(bytes(event.data))
         else:
             super().process_event(event)
+
+    def _take(self, data: bytes) -> None:
+        self._tail = b""
+        if data:
+            super().data_received(data)
+
+    def _shake_hands(self, data: bytes) -> None:
+        """The library's part, up to the blank line after which frames begin."""
+        known = len(self._tail)
+        end = (self._tail + data).find(BLANK_LINE)
+        self._framed = end >= 0
+        begin = end + len(BLANK_LINE) - known if self._framed else len(data)
+        self._tail = b"" if self._framed else (self._tail + data)[1 - len(BLANK_LINE) :]
+        super().data_received(data[:begin])
+        self._longest = min(SHORT, self.protocol.max_message_size or SHORT)
+        if begin < len(data):
+            self.data_received(data[begin:])
+
+    def _read(self, data: bytes) -> None:
+        """Frame after frame, of which the last may not be whole."""
+        hear, size, longest = self._hearing(), len(data), self._longest
+        place = min(self._owed, size)
+        given, self._owed = 0, self._owed - place
+        while size - place >= 2:
+            length, begin = data[place + 1], place + 2
+            if length == 126:
+                length, begin = int.from_bytes(data[begin : begin + 2]), begin + 2
+            elif length > 126:  # very long, or masked, which is an error
+                length, begin = (int.from_bytes(data[begin : begin + 8]), begin + 8) if length == 127 else (ENDLESS, begin)
+            if begin > size:
+                break
+            end = begin + length
+            if hear is None or length > longest or data[place] not in PLAIN:
+                self._owed = max(end - size, 0)
+                place = min(end, size)
+            elif given < place:
+                self._take(data[given:place])
+                given, hear = place, self._hearing()
+            elif end > size:
+                break
+            else:
+                hear(data[begin:end])
+                given = place = end
+                hear = self.hear
+        self._take(data[given:place])
+        self._tail = data[place:]
+
+    def _hearing(self) -> Callable[[bytes], None] | None:
+        """Who hears the next message, if it may be heard at once: nothing waits before it, and the library is between two of them."""
+        between = self.protocol.state is State.OPEN and self.protocol.current_size is None
+        return self.hear if between and not len(self.recv_messages.frames) else None
 
 
 Dial = Callable[[str], Awaitable[HeardAtOnce]]
