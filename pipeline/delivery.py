@@ -4,13 +4,14 @@ graph ──▶ alerts.STRATEGY.RULE ──▶ every worker, which takes alerts.
 graph ──▶ journal ──▶ outbox, where there is a journal
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
 
 from pipeline.alerts import Alert
 from pipeline.broker import Broker
 from pipeline.broker.topics import topic_of
 from pipeline.errors import ReaderLeft, UsageError
+from pipeline.functions import distinct
 from pipeline.journal.outbox import Outbox
 from pipeline.journaling import RunJournal
 from pipeline.plugins import open_sink
@@ -29,7 +30,7 @@ class Delivery:
 
     `sinks` are objects or URLs (one may stand alone); if one cannot be opened, those opened before it are closed again. A sink that writes
     to a file says so by `destination`; `occupied` knows those in use already. Raises UsageError where two share one,
-    and for what is no sink. With a `journal`, sinks follow that, from where they were.
+    and for what is no sink. With a `journal`, sinks follow that, from where they were, and no two may have the same name.
     """
 
     def __init__(
@@ -52,13 +53,13 @@ class Delivery:
                     )
                 if isinstance(sink, str):
                     undo.callback(made.close)
-                name = unlike(getattr(made, "label", sink if isinstance(sink, str) else type(sink).__name__), opened)
+                name = getattr(made, "label", sink if isinstance(sink, str) else type(sink).__name__)
+                name = distinct(name, opened) if journal is None else told_apart(journal.how.conceal(name), opened)
                 destinations.occupy(getattr(made, "destination", ""), name)
                 opened[name] = made
             undo.pop_all()
         if journal is not None:
-            told = {journal.how.conceal(name): made for name, made in opened.items()}
-            self.outbox = Outbox(journal.journal, told, on_fault, journal.how.patience, say=journal.say)
+            self.outbox = Outbox(journal.journal, opened, on_fault, journal.how.patience, say=journal.say)
             journal.done_with = self.outbox.least
             return
         for name, made in opened.items():
@@ -79,13 +80,14 @@ class Delivery:
         if self._broker.is_heard:
             self._broker.publish_all(self._topic, alerts)
 
-    def close(self, whole: bool = True) -> dict[str, int]:
+    def close(self, whole: bool = True, *, soon: bool = False) -> dict[str, int]:
         """Flush and close every sink; how many alerts the quarantined ones did not get.
 
         Sinks without an alert of a run that is not `whole` are not flushed: that would replace the alerts of an earlier run by none.
+        `soon`: what a slow sink has not taken within its patience waits in the journal, if there is one.
         """
         if self.outbox is not None:
-            return self.outbox.close()
+            return self.outbox.close(soon=soon)
         for worker in self.workers:
             self._broker.unsubscribe(worker)
         for worker in self.workers if whole or self._told else ():
@@ -116,10 +118,8 @@ class AlertTopics:
         return self._known[strategy, rule]
 
 
-def unlike(name: str, taken: dict[str, Sink]) -> str:
-    """The name, numbered if it is taken."""
-    turn, unique = 1, name
-    while unique in taken:
-        turn += 1
-        unique = f"{name} #{turn}"
-    return unique
+def told_apart(name: str, taken: Container[str]) -> str:
+    """The name, by which a journal knows how far its sink is; UsageError where another has it."""
+    if name in taken:
+        raise UsageError(f"two sinks are called {name}, and a journal knows them by name; give each a name of its own as its `label`")
+    return name

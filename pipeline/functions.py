@@ -1,17 +1,27 @@
-"""The name of a user's function that is the same in every process: its qualified name and a hash of its code."""
+"""Names: of a user's function, the same in every process, its qualified name and a hash of its code; and of things told apart."""
 
 import hashlib
 import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from difflib import get_close_matches
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["FILE_MODULE", "class_fingerprint", "fingerprint", "is_uncalled", "name_of", "nearest_argument", "place_of", "signature_of"]
+__all__ = [
+    "FILE_MODULE",
+    "class_fingerprint",
+    "distinct",
+    "fingerprint",
+    "is_uncalled",
+    "name_of",
+    "nearest_argument",
+    "place_of",
+    "signature_of",
+]
 
 FILE_MODULE = "rxtape_file_"
 """With what the names of users' files begin in sys.modules; see strategy_files."""
@@ -54,6 +64,19 @@ def place_of(error: BaseException) -> str:
             place = f" ({path.name}:{trace.tb_lineno})"
         trace = trace.tb_next
     return place
+
+
+def distinct(name: str, taken: Container[str]) -> str:
+    """The name, numbered if it is taken.
+
+    >>> distinct("console", ["console"])
+    'console #2'
+    """
+    turn, found = 1, name
+    while found in taken:
+        turn += 1
+        found = f"{name} #{turn}"
+    return found
 
 
 def name_of(function: object) -> str:

@@ -19,12 +19,12 @@ from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMismatch
 from pipeline.graph import Graph
 from pipeline.journal import Content, Frame, Journal, Keep, Limits
+from pipeline.journal.alert_sink import Patience
 from pipeline.journal.behind import WriteBehind
 from pipeline.journal.concealment import hidden, revealed
 from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record
 from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files
-from pipeline.journal.follower import Patience
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record
 from pipeline.journal.reading import last_with_rows
@@ -131,6 +131,8 @@ class RunJournal:
             if frame.content is Content.TICKS:
                 self._compare(owed, [], frame, before)
                 ticks = ticks_of(frame, self.graph.symbols)
+                if not self.graph.next_row:  # the first rows of the log may be gone
+                    self.graph.next_row = int(ticks.seq[0])
                 owed, self._told = judge(ticks), set()
                 self._since_rows += len(ticks)
             elif frame.content is Content.ALERTS:

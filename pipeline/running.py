@@ -29,7 +29,7 @@ from pipeline.notes import notes_on
 from pipeline.report import Report
 from pipeline.sinks import Sink
 from pipeline.sinks.worker import SinkWorker
-from pipeline.sources import feed_of, occupied_by, rows_of
+from pipeline.sources import check_rows, feed_of, occupied_by, rows_of
 from pipeline.strategy import Strategy
 from pipeline.symbols import MAX_SYMBOLS, SymbolTable
 from pipeline.ticks import Ticks
@@ -105,7 +105,7 @@ class Run:
         self.feed = reading_further(self.feed, self.graph.claimed)
         with stop_between_batches(self._batches), self.working(sinks, worker), np.errstate(all="ignore"):
             if self._check_first:
-                self._check_all()
+                check_rows(rows_of(self.feed, self._batches), self.ingest)
             self._judge_all()
         return self.report
 
@@ -135,12 +135,13 @@ class Run:
                 self.collector.drop()
                 self._batches.stopped_by = self._batches.stopped_by or SIGINT
             finally:
-                if self.journal is not None:
-                    self._leave_off(self.journal)
-                report.undelivered = self._delivery.close(whole)
-                if self._own_broker:
-                    self.broker.close()
-                self._aside.close(whole)
+                with ExitStack() as ends:  # from the last to the first, whatever one of them raises
+                    ends.callback(self._aside.close, whole)
+                    if self._own_broker:
+                        ends.callback(self.broker.close)
+                    ends.callback(self._close_sinks, whole)
+                    if self.journal is not None:
+                        ends.callback(self._leave_off, self.journal)
         report.stopped_by = int(self._batches.stopped_by)
         report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
         report.of_feed += [] if self.journal is None else self.journal.facts()
@@ -153,8 +154,13 @@ class Run:
         return RunJournal(how, self.graph, self._strategies, self.feed.name, live=live, kept_by_hand=by_hand, say=self.on_oddity)
 
     def _taken_up(self, journal: RunJournal) -> list[Alert]:
-        """Be where the journal ends; the alerts that its last rows owe."""
-        owed = journal.resume(self.judged_again)
+        """Be where the journal ends, if no signal comes first; the alerts that its last rows owe."""
+        try:
+            owed = journal.resume(self.judged_again)
+        except KeyboardInterrupt:
+            if not self._batches.stopped_by:
+                raise
+            return []
         if journal.live and journal.last is not None:
             self.ingest.resume(self.graph.next_row, int(journal.last.time[0]))
         return owed
@@ -177,14 +183,9 @@ class Run:
         except JournalError as error:
             self.report.incomplete = self.report.incomplete or error
 
-    def _check_all(self) -> None:
-        """Read the whole feed as the run will, and judge nothing."""
-        ours = self.ingest
-        skip = None if ours.on_bad is None else lambda bad: None
-        gate = Ingest(SymbolTable(limit=self.graph.symbols.limit), ours.late, ours.lateness_ns, on_bad=skip)
-        for raw in rows_of(self.feed, self._batches):
-            for _ in gate.accept(raw):
-                pass
+    def _close_sinks(self, whole: bool) -> None:
+        soon = bool(self._batches.stopped_by) or not isinstance(self.feed, Feed)  # a live feed ends when somebody stops it
+        self.report.undelivered = self._delivery.close(whole, soon=soon)
 
     def _judge_all(self) -> None:
         try:

@@ -6,13 +6,14 @@ from typing import Any
 
 from pipeline.errors import InputError, RxtapeError, UsageError
 from pipeline.feed import Feed, LiveFeed, recorded
-from pipeline.ingest import RawRows
+from pipeline.ingest import Ingest, RawRows
 from pipeline.interruption import Batches
 from pipeline.plugins import load
 from pipeline.sinks.files import Destinations, destination_of
+from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
 
-__all__ = ["feed_of", "occupied_by", "rows_of"]
+__all__ = ["check_rows", "feed_of", "occupied_by", "rows_of"]
 
 
 def feed_of(source: object) -> Any:
@@ -40,6 +41,15 @@ def rows_of(feed: Feed, batches: Batches) -> Iterator[RawRows]:
         raise
     except Exception as error:
         raise InputError(f"the feed {feed.name} failed: {type(error).__name__}: {error}") from error
+
+
+def check_rows(rows: Iterator[RawRows], like: Ingest) -> None:
+    """Read rows as an ingest would, and judge nothing; raises what that would."""
+    skip = None if like.on_bad is None else lambda bad: None
+    gate = Ingest(SymbolTable(limit=like.symbols.limit), like.late, like.lateness_ns, on_bad=skip)
+    for raw in rows:
+        for _ in gate.accept(raw):
+            pass
 
 
 def occupied_by(feed: Any, others: Mapping[str, str | Path | None]) -> Destinations:

@@ -18,6 +18,7 @@ from pipeline.broker.subscription import Counts, Handler, Policy, Subscription, 
 from pipeline.broker.topics import Pattern
 from pipeline.broker.waiting import Item
 from pipeline.errors import UsageError
+from pipeline.functions import distinct
 
 __all__ = ["Broker"]
 
@@ -172,7 +173,8 @@ class Broker:
             if self._closing:
                 raise UsageError(f"this broker has been closed; {pattern!r} would hear nothing; make another Broker()")
             made = Subscription(
-                self._unlike(name or pattern), handler, self.tell_fault, policy=policy, size=size, key=key, batch=batch,
+                distinct(name or pattern, {each.name for each in self._subscriptions}), handler, self.tell_fault,
+                policy=policy, size=size, key=key, batch=batch,
                 patience=self.patience if patience is None else patience, clock=self._clock, on_end=on_end,
             )  # fmt: skip
             self._ended = [thread for thread in self._ended if thread.is_alive()]
@@ -230,14 +232,6 @@ class Broker:
         if self._closing:
             raise UsageError("this broker has been closed, nobody would hear the observable; make another Broker()")
         return self._sources.add(source, topic, name)
-
-    def _unlike(self, name: str) -> str:
-        taken = {subscription.name for subscription in self._subscriptions}
-        turn, unique = 1, name
-        while unique in taken:
-            turn += 1
-            unique = f"{name} #{turn}"
-        return unique
 
     # The end.
 

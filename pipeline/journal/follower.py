@@ -11,58 +11,25 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
 import msgspec
 
 from pipeline.alerts import Alert
 from pipeline.errors import ReaderLeft, Refused
+from pipeline.journal.alert_sink import AlertSink, Patience
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.journal.dead import DeadLetters
 from pipeline.journal.frames import Content
 from pipeline.journal.log import Journal
 from pipeline.journal.payloads import alerts_of
 
-__all__ = ["AlertSink", "Follower", "Patience"]
+__all__ = ["Follower"]
 
 LOG = logging.getLogger("rxtape")
 CAPACITY = 10_000
 MOST_TOGETHER = 1_000
-
-
-class AlertSink(Protocol):
-    """What a follower asks of a sink (`pipeline.sinks.Sink`).
-
-    One that keeps what it is given has `resume(position) -> bool`, which goes on with what it held at a `position()`, or says that
-    this is not there any more; its `position()` is None where it keeps nothing after all. One that has `place_of(journal)` and
-    `write_at(alerts, journal, place)` keeps its place with the alerts. One of which `anew` is true is written anew by each run.
-    Such sinks, and those which say that they are `idempotent`, get the whole log, all others begin at its end.
-    """
-
-    def write(self, alerts: Sequence[Alert]) -> None:
-        """Take alerts."""
-
-    def flush(self) -> None:
-        """Make sure of them."""
-
-    def close(self) -> None:
-        """Let go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How a sink that fails is tried again: pauses that double, with jitter, up to the longest.
-
-    After `trips` failures in a row the circuit is open, as breakers call it: that is told, once, and alerts wait on the disk. The try after
-    each pause is the half-open one; one that goes well closes it, which is told too.
-
-    At the end of a run a sink that fails has `at_end` seconds more, then its alerts wait for the next run.
-    """
-
-    first: float = 0.05
-    longest: float = 30.0
-    trips: int = 5
-    at_end: float = 10.0
+QUICK, SLOW = 0.1, 1.0
+"""Seconds of a write after which more alerts, or fewer, go into the next: of a slow sink one sees that it moves, and little comes twice."""
 
 
 @dataclass(slots=True)
@@ -73,6 +40,12 @@ class Part:
     index: int
     alerts: Sequence[Alert]
     last: bool = True
+
+    def split(self, count: int) -> "tuple[Part, Part]":
+        """The first so many alerts, and the others."""
+        whole = count >= len(self.alerts)
+        rest = Part(self.frame, self.index + count, self.alerts[count:], self.last)
+        return Part(self.frame, self.index, self.alerts[:count], self.last and whole), rest
 
 
 class Follower:
@@ -97,7 +70,9 @@ class Follower:
         self._changed = threading.Condition()
         self._waiting: deque[Part] = deque()
         self._lags, self._newest, self._queued = True, journal.synced, 0
+        self._at_once = 1
         self._ends_at: float | None = None
+        self._more = 0.0
         self._done = self._abandoned = False
         self.cursor = self._begun(cursors.of(name))
         self._thread = threading.Thread(target=self.run, name=f"rxtape-sink-{name}", daemon=True)
@@ -111,7 +86,8 @@ class Follower:
             frame, _, index = (sink.place_of(self.journal.identity.hex()) or f"{first}").partition(".")
             begun = known or Cursor(self.name, int(frame), int(index or 0))
             place = min((int(frame), int(index or 0)), (begun.frame, begun.index))  # a repair takes back the cursor only
-            return msgspec.structs.replace(begun, frame=max(place[0], first), index=place[1])
+            place = max(place, (first, 0))  # as retention may, where the cursor was forgotten
+            return msgspec.structs.replace(begun, frame=place[0], index=place[1])
         if hasattr(sink, "resume") and hasattr(sink, "position") and sink.position() is not None:
             if known is not None and known.position and sink.resume(known.position):
                 return known
@@ -139,16 +115,17 @@ class Follower:
                     self._queued += len(alerts)
             self._changed.notify_all()
 
-    def end(self, until: float) -> None:
-        """Deliver what there is, and come to an end; a sink that fails has until then."""
+    def end(self, until: float, more: float = 0.0) -> None:
+        """Deliver what there is, and come to an end; a sink has until then, and so many seconds more each time it takes alerts."""
         with self._changed:
-            self._ends_at = until
+            self._ends_at, self._more = until, more
             self._changed.notify_all()
 
     def join(self) -> None:
         """Return when it has ended, or its time is over: a sink that does not return keeps its thread, but moves its cursor no more."""
         assert self._ends_at is not None
-        self._thread.join(max(self._ends_at - self._clock(), 0.0) + 0.2)
+        while self._thread.is_alive() and (left := self._ends_at + 0.2 - self._clock()) > 0:
+            self._thread.join(left)
         self._abandoned = self._thread.is_alive()  # the next run may follow from that cursor meanwhile
 
     @property
@@ -182,9 +159,7 @@ class Follower:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._lags or self._ends_at is not None)
-                parts, lags, until = list(self._waiting), self._lags, self._newest
-                self._waiting.clear()
-                self._queued = 0
+                parts, lags, until = self._together(), self._lags, self._newest
                 if not parts:
                     self._lags = False
             if parts:
@@ -194,19 +169,32 @@ class Follower:
             else:
                 return
 
+    def _together(self) -> list[Part]:
+        """Those that wait, as many as go into one write."""
+        found, room = list[Part](), self._at_once
+        while self._waiting and room:
+            part, rest = self._waiting.popleft().split(room)
+            if rest.alerts:
+                self._waiting.appendleft(rest)
+            found.append(part)
+            room -= len(part.alerts)
+        self._queued -= self._at_once - room
+        return found
+
     def _from_log(self, until: int) -> Iterator[list[Part]]:
         place = self.cursor
         if place.frame > until:
             return
         for frame in self.journal.reader(place.frame).frames(until):
             if frame.content is Content.ALERTS:
-                alerts, begin = alerts_of(frame), place.index if frame.seq == place.frame else 0
-                for at in range(begin, len(alerts), MOST_TOGETHER):
-                    yield [Part(frame.seq, at, alerts[at : at + MOST_TOGETHER], at + MOST_TOGETHER >= len(alerts))]
+                _, rest = Part(frame.seq, 0, alerts_of(frame)).split(place.index if frame.seq == place.frame else 0)
+                while rest.alerts:
+                    part, rest = rest.split(self._at_once)
+                    yield [part]
 
     def _delivered(self, parts: list[Part]) -> bool:
         """Deliver, flush, and move the cursor; whether to go on."""
-        alerts, last, known = [alert for part in parts for alert in part.alerts], parts[-1], self.cursor
+        alerts, last, known, began = [alert for part in parts for alert in part.alerts], parts[-1], self.cursor, self._clock()
         frame, index = (last.frame + 1, 0) if last.last else (last.frame, last.index + len(last.alerts))
         dead = self._written(alerts, f"{frame}.{index}")
         if dead is None or self._abandoned or not (self.anew or self._tried(self.sink.flush)):
@@ -215,7 +203,18 @@ class Follower:
         self.cursor = Cursor(self.name, frame, index, position, delivered=known.delivered + len(alerts) - dead, dead=known.dead + dead)
         if not self.anew:
             self._save(self.cursor)
+        self._pace(self._clock() - began)
         return True
+
+    def _pace(self, seconds: float) -> None:
+        """Choose how many alerts go into the next write by how long this one took; it counts as a sign of life."""
+        if seconds < QUICK:
+            self._at_once = min(self._at_once * 2, MOST_TOGETHER)
+        elif seconds > SLOW:
+            self._at_once = max(self._at_once // 2, 1)
+        with self._changed:
+            if self._ends_at is not None and self._more:
+                self._ends_at = self._clock() + self._more
 
     def _save(self, cursor: Cursor) -> None:
         if not self._abandoned:

@@ -5,8 +5,9 @@ from time import monotonic
 from typing import Any
 
 from pipeline.alerts import Alert
+from pipeline.journal.alert_sink import AlertSink, Patience
 from pipeline.journal.cursors import Cursors
-from pipeline.journal.follower import AlertSink, Follower, Patience
+from pipeline.journal.follower import Follower
 from pipeline.journal.log import Journal
 
 __all__ = ["Outbox"]
@@ -46,11 +47,11 @@ class Outbox:
             return 0
         return min((cursor.frame - 1 for cursor in self.cursors.all()), default=1 << 62)
 
-    def close(self, clock: Callable[[], float] = monotonic) -> dict[str, int]:
-        """Deliver what can be delivered and close the sinks; how many alerts wait for the next run, by sink."""
-        until = clock() + self.patience.at_end
+    def close(self, *, soon: bool = False) -> dict[str, int]:
+        """Deliver what can be delivered, if `soon` within `at_end` seconds, and close the sinks; how many alerts wait for the next run."""
+        until = monotonic() + self.patience.at_end
         for follower in self.followers.values():
-            follower.end(until)
+            follower.end(until, 0.0 if soon else self.patience.at_end)
         for follower in self.followers.values():
             follower.join()
         return {name: owed for name, follower in self.followers.items() if (owed := follower.owed)}

@@ -37,9 +37,10 @@ class Outcomes(Projection):
     """What the price did after each raised alert: how often it went on, and how far, by strategy.
 
     A move is the price of the last trade at or before the alert's time plus each of `after`, against that of the alert's row, as a
-    fraction in the alert's direction: the sign of its value `along` (up, where it has none of that name). `went_on` is the share of moves
-    above 0, `followed` the share of alerts after which some trade within `within` was `follow` away in that direction. What the tape
-    does not reach is not counted, and nothing of a span in which rows of the symbol were lost (GAP); a move that was seen to follow, was.
+    fraction of its size, in the alert's direction: the sign of its value `along` (up, where it has none of that name). `went_on` is the
+    share of moves above 0, `followed` the share of alerts after which some trade within `within` was `follow` away in that direction.
+    What the tape does not reach is not counted, and nothing of a span in which rows of the symbol were lost (GAP); a move that was
+    seen to follow, was. Of a price of 0 nothing is known.
 
     >>> from tempfile import TemporaryDirectory
     >>> from pipeline import run
@@ -89,7 +90,7 @@ class Outcomes(Projection):
             if alert.event == RAISED:
                 way = -1.0 if alert.values.get(self.along, 0.0) < 0 else 1.0
                 price = self._price_of(alert)
-                if math.isnan(price):
+                if math.isnan(price) or not price:  # of 0 there are no fractions
                     self._sums(self.state["sums"], alert.strategy)["alerts"] += 1
                     continue
                 waiting = {"strategy": alert.strategy, "symbol": alert.symbol, "time": alert.time, "price": price, "way": way}
@@ -151,7 +152,7 @@ class Outcomes(Projection):
         if each["followed"] is None:
             inside = prices[(times > each["time"]) & (times <= each["time"] + self._within)]
             if len(inside):
-                best = float(((inside - each["price"]) * each["way"]).max()) / each["price"]
+                best = float(((inside - each["price"]) * each["way"]).max()) / abs(each["price"])
                 each["best"] = best if each["best"] is None else max(best, each["best"])
             if each["best"] is not None and each["best"] >= self.follow:
                 each["followed"] = True
@@ -160,7 +161,7 @@ class Outcomes(Projection):
         for place, span in enumerate(self._spans):
             if each["moves"][place] is None and now > each["time"] + span:
                 price = self._price_at(each["symbol"], each["time"] + span)
-                each["moves"][place] = LOST if gap_within(each, span) else (price - each["price"]) / each["price"] * each["way"]
+                each["moves"][place] = LOST if gap_within(each, span) else (price - each["price"]) / abs(each["price"]) * each["way"]
 
     def _note_gap(self, each: dict[str, Any]) -> None:
         """When rows of the symbol were first lost after the alert."""

@@ -14,8 +14,8 @@ __all__ = ["CallbackSink", "callback"]
 class CallbackSink:
     """Calls a function with each alert, on the sink's own thread: the function itself, or its name as "module:function".
 
-    A function that raises is called again with that alert, not with those it has taken. Raises UsageError where the name
-    leads to no function.
+    A function that raises is called again with that alert, not with those it has taken. `label` is the sink's name, by which a journal
+    knows how far it is; by default that of the function. Raises UsageError where the name leads to no function.
 
     >>> sink = CallbackSink(lambda alert: print(alert.symbol, alert.message))
     >>> sink.write([Alert("SPY", 0, "hello"), Alert("IBM", 0, "goodbye")])
@@ -23,10 +23,11 @@ class CallbackSink:
     IBM goodbye
     """
 
-    def __init__(self, function: Callable[[Alert], object] | str) -> None:
+    def __init__(self, function: Callable[[Alert], object] | str, label: str = "") -> None:
         self.function = function_named(function) if isinstance(function, str) else function
         if not callable(self.function):
             raise UsageError(f"callback needs a function that takes an alert, not {self.function!r:.80}")
+        self.label = label or f"callback:{function if isinstance(function, str) else named(function)}"
         self._taken: list[Alert] = []
 
     def write(self, alerts: Sequence[Alert]) -> None:
@@ -48,6 +49,10 @@ class CallbackSink:
 
 
 callback = CallbackSink
+
+
+def named(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
 def function_named(name: str) -> Callable[..., Any]:

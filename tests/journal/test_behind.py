@@ -1,6 +1,8 @@
 """Writing behind: in order, bounded, and every error comes out."""
 
+import errno
 import threading
+from time import monotonic_ns
 
 import pytest
 from faulty_files import FaultyFiles
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from journals import numbers, opened, said
 from tries import tries
 
-from pipeline.errors import JournalError
+from pipeline.errors import JournalBroken, JournalError
+from pipeline.journal import Limits
 from pipeline.journal.behind import WriteBehind
 
 
@@ -40,7 +43,9 @@ class Slowed:
 
     def __init__(self, *before) -> None:
         self.journal, self.before = opened(FaultyFiles()), list(before)
-        self.folder, self.when_durable = self.journal.folder, self.journal.when_durable
+
+    def __getattr__(self, name):
+        return getattr(self.journal, name)
 
     def append(self, record):
         if self.before:
@@ -66,12 +71,12 @@ def test_an_error_comes_out_of_the_next_call_and_nothing_is_appended_after_it():
 
 
 def test_fault_26_a_disk_that_hangs_holds_back_what_comes_and_ends_the_run():
-    hangs, made = threading.Event(), []
+    hangs, made, told = threading.Event(), [], []
     behind = WriteBehind(Slowed(hangs.wait), depth=2, patience=0.05)
 
     def overfill():
         for number in range(1, 9):
-            behind.append(said(number))
+            behind.append(said(number), told.append)
             made.append(number)
 
     with pytest.raises(JournalError, match=r"the disk took nothing for 0\.05 s"):
@@ -81,6 +86,10 @@ def test_fault_26_a_disk_that_hangs_holds_back_what_comes_and_ends_the_run():
         behind.drain()
     behind.close()
     hangs.set()
+    behind._thread.join()
+    assert behind.journal.end == 1  # what was under way; of the rest nothing is appended, nobody told
+    behind.journal.sync()
+    assert told == []
 
 
 def test_fault_26_a_slow_disk_is_waited_for_as_long_as_it_takes_anything():
@@ -92,3 +101,28 @@ def test_fault_26_a_slow_disk_is_waited_for_as_long_as_it_takes_anything():
     behind.drain()
     behind.close()
     assert numbers(journal.journal.read()) == list(range(1, 8))
+
+
+def test_what_waits_for_a_sync_leaves_while_no_rows_come():
+    journal, left = opened(FaultyFiles(), limits=Limits(group_ns=1_000_000), clock_ns=monotonic_ns), threading.Event()
+    behind = WriteBehind(journal)
+    behind.append(said(1), lambda frame: left.set())
+    assert left.wait(5)
+    behind.close()
+
+
+def test_a_sync_that_fails_while_no_rows_come_ends_the_thread_and_comes_out_of_the_next_call():
+    files = FaultyFiles()
+    journal = opened(files, limits=Limits(group_ns=1_000_000), clock_ns=monotonic_ns)
+    behind = WriteBehind(journal)
+    behind.append(said(1))
+    behind.drain()
+    journal.sync()
+    files.turns.clear()
+    files.failing["sync"] = (1, errno.EIO)
+    behind.append(said(2))
+    behind._thread.join(5)
+    assert not behind._thread.is_alive()
+    with pytest.raises(JournalBroken):
+        behind.append(said(3))
+    behind.close()

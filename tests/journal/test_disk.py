@@ -306,3 +306,16 @@ def test_the_real_files_and_those_of_the_tests_agree(tmp_path):
     assert names == [name for name in faulty.names(FOLDER) if name.endswith(".log")]
     assert [real.size(tmp_path / name) for name in names] == [faulty.size(FOLDER / name) for name in names]
     assert SMALL.segment_bytes < sum(real.size(tmp_path / name) for name in names)
+
+
+def test_a_sync_reaches_the_file_and_its_folder(tmp_path, monkeypatch):
+    synced: list[str] = []
+    for call in ("fdatasync", "fsync"):
+        monkeypatch.setattr(os, call, lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
+    files = RealFiles()
+    file = files.append_to(tmp_path / "a", new=True)
+    file.write(memoryview(b"x"))
+    file.sync()
+    file.close()
+    files.sync_folder(tmp_path)
+    assert synced == [str(tmp_path / "a"), str(tmp_path)]

@@ -115,6 +115,22 @@ def test_of_a_span_in_which_rows_were_lost_nothing_is_known():
         assert (row["3s_known"], row["10s_known"], row["40s_known"], row["followed"]) == (1, 1, known, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "move", "followed"), [(-10.0, -9.9, 0.01, 1.0), (-10.0, -10.5, -0.05, 0.0), (0.0, 1.0, None, None)]
+)
+def test_outcomes_at_prices_that_are_not_positive(before, after, move, followed):
+    """Up is up, also below nothing; of nothing there is no fraction."""
+    files = FaultyFiles()
+    how = Journaling(FOLDER, files=files)
+    ticks = tape_of([0, 1, 3, 90], price=[before, before, after, after], size=[1.0] * 4)
+    run(ticks[:2], journal=how)
+    with Journal.open(FOLDER, files=files) as journal:
+        journal.append(alerts_record([Alert("A", int(ticks.time[1]), strategy="mine", id="a", order=Order(int(ticks.time[1]), 2, 1))]))
+    run(ticks, journal=how)
+    (row,) = project(outcomes(), FOLDER, files=files).result()
+    assert (row["alerts"], row["3s_mean"], row["followed"]) == (1, pytest.approx(move) if move else None, followed)
+
+
 def test_every_row_alert_and_configuration_is_read_once():
     files = FaultyFiles()
     for rows in (80, 200):

@@ -1,0 +1,154 @@
+"""The sinks of a run with a journal: when alerts leave, what ends with the run, and whose cursor is whose."""
+
+import threading
+from pathlib import Path
+from signal import SIGTERM
+
+import pytest
+from faulty_files import FaultyFiles
+from runs import Above, Cut, every_cut, ticks_of
+
+from pipeline import run
+from pipeline.errors import JournalDamaged, UsageError
+from pipeline.journal import Keep, Limits
+from pipeline.journal.cursors import Cursor, Cursors
+from pipeline.journaling import Journaling
+from pipeline.running import Run
+from pipeline.sinks.callback import callback
+from pipeline.sinks.memory import MemorySink
+
+FOLDER = Path("/journal")
+SMALL = Limits(group_bytes=1, segment_bytes=2_000)
+
+
+def test_an_alert_leaves_before_the_next_rows_come():
+    """A paced replay, or a slow pipe: the sync of an alert does not wait for rows."""
+    ticks, left = ticks_of(60), threading.Event()
+    assert run(ticks[:50], Above()).alerts
+
+    class Slow(Cut):
+        def rows(self):
+            first, rest = super().rows()
+            yield first
+            assert left.wait(10)
+            yield rest
+
+    made = Run(Slow(ticks, 50), Above(), journal=Journaling(FOLDER, files=FaultyFiles()))
+    made.on_alerts = lambda alerts: left.set()
+    assert made.go().ticks == 60
+
+
+def test_what_fails_on_the_thread_of_the_journal_ends_the_run_and_its_sinks_are_closed():
+    class Closed(MemorySink):
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+
+    sink = Closed()
+    made = Run(Cut(ticks_of(60), *every_cut(60)), Above(), journal=Journaling(FOLDER, files=FaultyFiles()))
+    made.on_alerts = lambda alerts: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        made.go([sink])
+    assert sink.closed == 1
+    assert not made.broker.is_heard
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rxtape")]
+
+
+def test_a_signal_during_recovery_ends_the_run_well_and_the_next_one_goes_on():
+    ticks, files = ticks_of(100), FaultyFiles()
+    run(ticks[:60], Above(), journal=Journaling(FOLDER, snapshot_rows=10**9, files=files))
+    for name in [name for name in files.names(FOLDER) if name.endswith(".snapshot")]:
+        files.remove(FOLDER / name)
+    made = Run(ticks, Above(), journal=Journaling(FOLDER, files=files))
+    made._batches.stopped_by = SIGTERM
+    report = made.go()
+    assert (report.stopped_by, report.ticks, report.incomplete) == (SIGTERM, 0, None)
+    assert run(ticks, Above(), journal=Journaling(FOLDER, files=files)).ticks == 40
+
+
+def first(alert):
+    HEARD["first"].append(alert.id)
+
+
+def second(alert):
+    HEARD["second"].append(alert.id)
+
+
+HEARD: dict[str, list[str]] = {"first": [], "second": []}
+
+
+def test_sinks_are_known_by_name_in_whatever_order_they_are_given():
+    ticks, how = ticks_of(120), Journaling(FOLDER, files=FaultyFiles())
+    run(ticks[:60], Above(), sinks=[callback(first)], journal=how)
+    run(ticks, Above(), sinks=[callback(second), callback(first)], journal=how)
+    expected = [alert.id for alert in run(ticks, Above()).alerts]
+    assert HEARD["first"] == expected
+    assert HEARD["second"] == expected[-len(HEARD["second"]) :] != expected
+
+
+def test_two_sinks_of_one_name_are_refused_where_a_journal_must_tell_them_apart():
+    ticks, how = ticks_of(60), Journaling(FOLDER, files=FaultyFiles())
+    with pytest.raises(UsageError, match="two sinks are called callback:.*<lambda>.* `label`"):
+        run(ticks, Above(), sinks=[callback(lambda alert: None), callback(lambda alert: None)], journal=how)
+    with pytest.raises(UsageError, match="two sinks are called MemorySink"):
+        run(ticks, Above(), sinks=[MemorySink(), MemorySink()], journal=how)
+    heard: list[str] = []
+    sinks = [callback(lambda alert, name=name: heard.append(name), label=name) for name in ("mail", "phone")]
+    report = run(ticks, Above(), sinks=sinks, journal=how)
+    assert sorted(heard) == ["mail"] * len(report.alerts) + ["phone"] * len(report.alerts)
+
+
+def test_a_slow_sink_gets_everything_at_the_end_of_a_tape(monkeypatch):
+    """It moves, so it is waited for, longer than a sink that does not."""
+    from pipeline.journal.alert_sink import Patience
+
+    class Slow(MemorySink):
+        def write(self, alerts):
+            threading.Event().wait(0.02)
+            super().write(alerts)
+
+    slow, ticks = Slow(), ticks_of(200)
+    monkeypatch.setattr("pipeline.journal.follower.MOST_TOGETHER", 1)
+    Cursors(FOLDER, files := FaultyFiles()).save(Cursor("Slow", 1))
+    report = run(ticks, Above(), sinks=[slow], journal=Journaling(FOLDER, files=files, patience=Patience(at_end=0.2)))
+    assert len(slow.alerts) == len(report.alerts) > 40
+    assert report.undelivered == {}
+
+
+def test_retention_and_opening_ask_every_cursor(monkeypatch):
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+    ticks, files = ticks_of(200), FaultyFiles()
+    how = Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files)
+    Cursors(FOLDER, files).save(Cursor("absent", 1))
+    run(Cut(ticks[:60], *range(5, 60, 5)), Above(), journal=how)
+    assert first_frame(files) == 1
+    before = files.copy()
+    run(Cut(ticks[:120], *range(5, 120, 5)), Above(), journal=how)
+    assert first_frame(files) == 1
+    Cursors(FOLDER, before).save(Cursor("absent", 10**6))
+    with pytest.raises(JournalDamaged, match="acknowledged"):
+        run(ticks, Above(), journal=Journaling(FOLDER, files=before))
+    Cursors(FOLDER, files).forget("absent")
+    run(Cut(ticks, *range(5, 200, 5)), Above(), journal=how)
+    assert first_frame(files) > 1
+
+
+def test_a_changed_strategy_on_a_log_whose_beginning_is_gone_counts_its_rows_on(monkeypatch):
+    from test_run_journal import recorded_in
+
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+    ticks, files = ticks_of(200), FaultyFiles()
+    how = Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files)
+    run(Cut(ticks[:150], *range(5, 150, 5)), Above(), journal=how)
+    assert first_frame(files) > 1
+    report = run(Cut(ticks, *range(5, 200, 5)), Above(margin=0.001), journal=how)
+    assert (report.incomplete, report.ticks) == (None, 50)
+    expected = [alert.id for alert in run(ticks, Above(margin=0.001)).alerts if alert.order.seq >= 150]
+    recorded = [alert.id for alert in recorded_in(files)]
+    assert recorded == expected[-len(recorded) :] != []
+    assert run(ticks, Above(margin=0.001), journal=how).ticks == 0
+
+
+def first_frame(files: FaultyFiles) -> int:
+    return min(int("".join(filter(str.isdigit, name))) for name in files.names(FOLDER) if name.endswith(".log"))
