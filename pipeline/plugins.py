@@ -12,7 +12,7 @@ from pipeline.sinks import Sink
 if TYPE_CHECKING:
     from pipeline.feed import Feed
 
-__all__ = ["KINDS", "Plugin", "load", "names_feed", "open_feed", "open_sink", "plugins"]
+__all__ = ["KINDS", "Plugin", "load", "names_feed", "open_feed", "open_sink", "plugins", "sink_label"]
 
 KINDS = ("feed", "venue", "server", "sink", "strategy")
 SCHEME = re.compile(r"([A-Za-z][\w.+-]+):(.*)", re.DOTALL)
@@ -77,11 +77,7 @@ def open_sink(url: str) -> Sink:
     >>> open_sink("memory:").alerts
     []
     """
-    scheme, colon, target = url.partition(":")
-    known = {plugin.name for plugin in plugins("sink")}
-    if not colon and scheme not in known:
-        raise UsageError(f"{url!r} names no sink; write it with its kind, such as jsonl:{url}. There are: {', '.join(sorted(known))}")
-    kind = load("sink", scheme)
+    kind, target = sink_kind(url)
     try:
         sink: Sink = kind(target)
     except RxtapeError:
@@ -89,6 +85,24 @@ def open_sink(url: str) -> Sink:
     except Exception as error:
         raise SinkError(f"{url} cannot be opened: {type(error).__name__}: {error}") from error
     return sink
+
+
+def sink_label(url: str) -> str:
+    """What the sink of a URL will be called, without opening it: what its `label_of(target)` says, or the URL.
+
+    >>> sink_label("memory:"), sink_label("webhook:https://hooks.example.com/s3cret")
+    ('memory:', 'webhook:https://hooks.example.com/#d1e535d3')
+    """
+    kind, target = sink_kind(url)
+    return str(kind.label_of(target)) if hasattr(kind, "label_of") else url
+
+
+def sink_kind(url: str) -> tuple[Any, str]:
+    scheme, colon, target = url.partition(":")
+    known = {plugin.name for plugin in plugins("sink")}
+    if not colon and scheme not in known:
+        raise UsageError(f"{url!r} names no sink; write it with its kind, such as jsonl:{url}. There are: {', '.join(sorted(known))}")
+    return load("sink", scheme), target
 
 
 def names_feed(text: str) -> bool:

@@ -1,7 +1,7 @@
 """`rxtape sinks`: how far the sinks of a journal are, and what waits for them."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -90,25 +90,24 @@ def retry(ctx: click.Context, /, **options: Any) -> None:
     from pipeline.config import concealed
     from pipeline.journal import Journal
     from pipeline.journal.cursors import Cursors
+    from pipeline.journal.inventory import inventory
     from pipeline.journal.outbox import Outbox
-    from pipeline.plugins import open_sink
+    from pipeline.plugins import open_sink, sink_label
 
     config = settle(options)
     config.checked()
     folder, urls = Path(config.values["journal.folder"].value or ""), config.values["output.sinks"].value
     if config.values["journal.folder"].value is None or not urls:
         raise UsageError("name the journal and a sink of it: --journal tape.journal -o jsonl:alerts.jsonl, or --config rxtape.toml")
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; name that of a journal")
+    inventory(folder)  # nothing is made where there is no journal, and no file of a sink that it does not know
+    names, known = {concealed(sink_label(url), secrets=config.secrets): url for url in urls}, {each.sink for each in Cursors(folder).all()}
+    for name in names.keys() - known:
+        raise UnknownName("sink of this journal", name, known)
     with Journal.open(folder, acknowledged=Cursors(folder).seen()) as journal, ExitStack() as undo:
-        found, known = {}, {cursor.sink for cursor in Cursors(folder).all()}
-        for url in urls:
-            made = open_sink(url)
-            undo.callback(made.close)
-            name = concealed(getattr(made, "label", url), secrets=config.secrets)
-            if name not in known:
-                raise UnknownName("sink of this journal", name, known)
-            found[name] = made
+        found = {}
+        for name, url in names.items():
+            found[name] = open_sink(url)
+            undo.callback(found[name].close)
         undo.pop_all()
         refused = {name: again(folder, name, sink) for name, sink in found.items()}
         owed = Outbox(journal, found, lambda name, error: click.echo(tidy(f"{name}: {error}"), err=True)).close()
@@ -118,25 +117,24 @@ def retry(ctx: click.Context, /, **options: Any) -> None:
 
 
 def again(folder: Path, name: str, sink: Any) -> tuple[int, int]:
-    """Offer a sink what it has refused; how many it took, and did not."""
-    from pipeline.errors import SinkError
+    """Offer a sink what it has refused, a letter gone as soon as it is taken; how many it took, and did not."""
     from pipeline.journal.cursors import Cursors
     from pipeline.journal.dead import DeadLetters
 
     cursors = Cursors(folder)
     letters = DeadLetters(cursors.folder, cursors.path_of(name).stem, cursors.files)
-    left, taken = [], 0
+    waiting, left, taken = list(letters), list[Any](), 0
     if hasattr(sink, "resume"):  # a file refuses nothing, and goes on by its length
-        return 0, len(list(letters))
-    for letter in letters:
+        return 0, len(waiting)
+    while waiting:
+        letter = waiting.pop(0)
         try:
             sink.write([letter.alert])
+            sink.flush()
             taken += 1
-        except (SinkError, OSError) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - kept with the letter, as what it raises during a run is
             left.append(letters.again(letter, error))
-    if taken or left:
-        sink.flush()
-        letters.replace(left)
+        letters.replace([*left, *waiting])
     return taken, len(left)
 
 
@@ -144,16 +142,20 @@ def again(folder: Path, name: str, sink: Any) -> tuple[int, int]:
 @JOURNAL
 @click.argument("sink")
 def forget(folder: Path, sink: str) -> None:
-    """Forget how far SINK is, by its name in `status`: it holds up no retention any more, and would begin anew.
+    """Forget how far SINK is, by its name in `status`: it holds up no retention any more, and would begin anew; no run may be under way.
 
     \b
     rxtape sinks forget jsonl:alerts.jsonl --journal tape.journal
     """
     from pipeline.journal.cursors import Cursors
+    from pipeline.journal.inventory import inventory
+    from pipeline.journal.opening import locked
 
+    inventory(folder)
     cursors = Cursors(folder)
-    known = {cursor.sink for cursor in cursors.all()}
-    if sink not in known:
-        raise UnknownName("sink of this journal", sink, known)
-    cursors.forget(sink)
+    with closing(locked(cursors.files, folder)):  # a run would write its cursor anew
+        known = {cursor.sink for cursor in cursors.all()}
+        if sink not in known:
+            raise UnknownName("sink of this journal", sink, known)
+        cursors.forget(sink)
     click.echo(tidy(f"{sink} is forgotten; its dead letters, if there are any, stay in {cursors.folder}"))

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import io
 import ipaddress
 import os
 import re
@@ -12,7 +13,8 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pipeline.alerts import Alert
 from pipeline.errors import Refused, SinkError, UsageError
@@ -24,6 +26,8 @@ TIMEOUT = 10.0
 LONGEST_ANSWER = 1 << 16
 LONGEST_PAUSE = 3600.0
 SHOWN = 200
+SECRET = 4
+"""Letters from which on a part of an address may be a secret."""
 ANOTHER_TIME = {401, 403, 404, 408, 425, 429}
 """Answers of 400 to 499 that are not about the alert: the door is closed, or it is not the time."""
 NAT64, GLOBAL_UNICAST = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2000::/3")
@@ -43,7 +47,7 @@ class WebhookSink:
     """Posts every alert to `https://host/path`, once or, after a fault, again under the same `Idempotency-Key`, its id.
 
     What follows a # is for us: `secret=NAME` is the environment variable that holds the key of the signature, `allow=private` lets
-    it reach addresses that are not public, and plain http there. Signed as Standard Webhooks says: `webhook-id`,
+    it reach addresses that are not public, and only those by plain http. Signed as Standard Webhooks says: `webhook-id`,
     `webhook-timestamp`, and `webhook-signature`, "v1," and the base64 of HMAC-SHA256 over "id.timestamp.body". Redirects are
     not followed. `Retry-After` is kept to.
 
@@ -69,11 +73,16 @@ class WebhookSink:
             raise UsageError(f"webhook:{shown(target)} is not encrypted; write https, or #allow=private for a host of your own")
         self.host, self._port, self._tls = url.hostname, port or (443 if url.scheme == "https" else 80), url.scheme == "https"
         self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        self.label = f"webhook:{shown(target)}#{hashlib.blake2b(target.encode(), digest_size=4).hexdigest()}"
+        self.label = self.label_of(target)
         self._key = key_of(options.get("secret", ""), environment)
         self._resolve, self._clock = resolve or socket.getaddrinfo, clock
         self._connection: http.client.HTTPConnection | None = None
         self._sent: set[str] = set()
+
+    @staticmethod
+    def label_of(target: str) -> str:
+        """Its name, which tells where it leads, and nothing secret."""
+        return f"webhook:{shown(target)}#{hashlib.blake2b(target.encode(), digest_size=4).hexdigest()}"
 
     def write(self, alerts: Sequence[Alert]) -> None:
         """Post them one after another; those of a call that failed are not posted twice."""
@@ -87,6 +96,8 @@ class WebhookSink:
         body = body_of(alert)
         try:
             connection = self._connected()
+            if connection.sock is not None:
+                connection.sock.settimeout(TIMEOUT)
             connection.request("POST", self._path, body, self._headers(alert, body))
             answer = connection.getresponse()
             text = read_whole(answer)
@@ -99,12 +110,18 @@ class WebhookSink:
             self._refuse(answer, text)
 
     def _refuse(self, answer: http.client.HTTPResponse, text: bytes) -> None:
-        said = f"{self.label} answers {answer.status} {answer.reason}: {text[:SHOWN].decode(errors='replace')}".rstrip(": ")
+        said = f"{self.label} answers {answer.status} {http.client.responses.get(answer.status, '')}: {self._told(text)}".rstrip(": ")
         if 300 <= answer.status < 400:
             raise NoSuchAnswer(f"{said}; redirects are not followed, name the address itself")
         if 400 <= answer.status < 500 and answer.status not in ANOTHER_TIME:
             raise Refused(said)
         raise NoSuchAnswer(said, seconds_of(answer.getheader("Retry-After", ""), self._clock()))
+
+    def _told(self, text: bytes) -> str:
+        """What an answer says, unless it repeats the address, which may be a secret."""
+        said, parts = text.decode(errors="replace"), re.split("[/?&=]", self._path)
+        known = {each.casefold() for part in parts for each in (part, unquote(part)) if len(each) >= SECRET}
+        return "it repeats the address" if any(each in said.casefold() for each in known) else said[:SHOWN]
 
     def _headers(self, alert: Alert, body: bytes) -> dict[str, str]:
         key = alert.id if re.fullmatch(r"[!-~]{1,200}", alert.id) else hashlib.blake2b(alert.id.encode(), digest_size=10).hexdigest()
@@ -119,8 +136,11 @@ class WebhookSink:
         if self._connection is None:
             resolved = self._resolve(self.host, self._port, type=socket.SOCK_STREAM)
             found = list(dict.fromkeys(str(each[4][0]) for each in resolved))  # type: ignore[index]
-            if not found or not (self._private or all(map(public_address, found))):
+            public = [public_address(each) for each in found]
+            if not found or not (self._private or all(public)):
                 raise SinkError(f"{self.label} leads to {', '.join(found) or 'no address'}, which is not public; #allow=private allows it")
+            if any(public) and not self._tls:
+                raise SinkError(f"{self.label} leads to {', '.join(found)}, which is public, and http is not encrypted; write https")
             self._connection = Checked(self.host, self._port, found, tls=self._tls)
         return self._connection
 
@@ -137,8 +157,43 @@ class WebhookSink:
         self._let_go()
 
 
+class Bounded(io.RawIOBase):
+    """What a socket gives until some time; TimeoutError then, however often a little more came."""
+
+    def __init__(self, socket: socket.socket, seconds: float) -> None:
+        self._socket, self._file, self._until = socket, socket.makefile("rb", buffering=0), time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what has come."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"no end of the answer within {TIMEOUT:g} s")
+        self._socket.settimeout(left)
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the socket, which may be used on."""
+        self._file.close()
+        super().close()
+
+
+class Answer(http.client.HTTPResponse):
+    """An answer that has come whole within the time, head and all, or has not come."""
+
+    def __init__(self, sock: socket.socket, *how: Any, **further: Any) -> None:
+        super().__init__(sock, *how, **further)
+        self.fp.close()
+        self.fp = io.BufferedReader(Bounded(sock, TIMEOUT))
+
+
 class Checked(http.client.HTTPConnection):
     """To the first of some addresses that is there, under the name of the host: that the name leads elsewhere by now does not matter."""
+
+    response_class = Answer
 
     def __init__(self, host: str, port: int, addresses: Sequence[str], *, tls: bool) -> None:
         super().__init__(host, port, timeout=TIMEOUT)
@@ -173,12 +228,10 @@ def body_of(alert: Alert) -> bytes:
 
 
 def read_whole(answer: http.client.HTTPResponse) -> bytes:
-    """An answer, as far as it is short and quick."""
-    until, found = time.monotonic() + TIMEOUT, b""
+    """An answer, as far as it is short."""
+    found = b""
     while len(found) <= LONGEST_ANSWER and (more := answer.read1(LONGEST_ANSWER)):
         found += more
-        if time.monotonic() > until:
-            raise TimeoutError(f"no end of the answer within {TIMEOUT:g} s")
     answer.close()  # all of it was read, and the connection is free for the next
     return found
 

@@ -111,3 +111,46 @@ def test_forget_drops_a_cursor():
     assert NAME in said
     assert rxtape("sinks", "forget", NAME, "--journal", "j").exit_code == 0
     assert rxtape("sinks", "status", "--journal", "j").stdout == ""
+
+
+def failing(alert):
+    TAKEN.append(alert.id)
+    if alert.id == "id7":
+        raise KeyError("anything")
+
+
+TAKEN: list[str] = []
+
+
+def test_a_letter_is_gone_as_soon_as_it_is_taken_and_any_fault_is_kept_with_its_own():
+    name = f"callback:{__name__}:failing"
+    cursors = Cursors("j")
+    cursors.save(Cursor(name, 3))
+    letters = DeadLetters(cursors.folder, cursors.path_of(name).stem, cursors.files)
+    for number in (6, 7, 8):
+        letters.add(alert(number), name, Refused("400 Bad Request"))
+    done = rxtape("sinks", "retry", "--journal", "j", "-o", name)
+    assert (done.exit_code, done.stdout) == (1, f"{name}  2 of 3 refused alerts were taken, 0 alerts wait\n")
+    assert [(letter.alert.id, letter.error, letter.attempts) for letter in letters] == [("id7", "KeyError: 'anything'", 2)]
+    assert TAKEN == ["id6", "id7", "id8"]
+
+
+def test_where_there_is_no_journal_or_no_such_sink_nothing_is_made():
+    Path("other").mkdir()
+    before = sorted(Path().rglob("*"))
+    for words in (
+        ["--journal", "other", "-o", NAME],
+        ["--journal", "j", "-o", "jsonl:new.jsonl"],
+        ["--journal", "j", "-o", "sqlite:new.db"],
+    ):
+        assert rxtape("sinks", "retry", *words).exit_code in (1, 2)
+    for words in (["x", "--journal", "other"], ["x", "--journal", "none"]):
+        assert rxtape("sinks", "forget", *words).exit_code in (1, 2)
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_forget_needs_the_journal_for_itself():
+    with Journal.open("j"):
+        done = rxtape("sinks", "forget", NAME, "--journal", "j")
+    assert "is locked by" in done.stderr
+    assert Cursors("j").of(NAME) is not None

@@ -89,7 +89,7 @@ def test_sinks_are_known_by_name_in_whatever_order_they_are_given():
 
 def test_two_sinks_of_one_name_are_refused_where_a_journal_must_tell_them_apart():
     ticks, how = ticks_of(60), Journaling(FOLDER, files=FaultyFiles())
-    with pytest.raises(UsageError, match="two sinks are called callback:.*<lambda>.* `label`"):
+    with pytest.raises(UsageError, match=r"two sinks are called callback:.*<lambda>.* `label`"):
         run(ticks, Above(), sinks=[callback(lambda alert: None), callback(lambda alert: None)], journal=how)
     with pytest.raises(UsageError, match="two sinks are called MemorySink"):
         run(ticks, Above(), sinks=[MemorySink(), MemorySink()], journal=how)

@@ -241,3 +241,54 @@ def test_fault_72_what_cannot_be_taken_apart_is_told_without_its_path_or_key(url
     with pytest.raises(UsageError) as raised:
         open_sink(f"webhook:{url}")
     assert "can" not in str(raised.value).replace("cannot", "").replace("can be", "")
+
+
+@pytest.mark.parametrize(
+    "said", [b"no route /services/T0/s3cr%65t", b'{"path": "\\/services\\/T0\\/s3cret"}', b"unknown token S3CRET", b"key=topkey?"]
+)
+def test_fault_72_an_answer_that_repeats_the_address_is_not_shown(served, said):
+    served.answers.append((400, {}, said))
+    sink = WebhookSink(f"http://127.0.0.1:{served.server_port}/services/T0/s3cr%65t?key=topkey#allow=private")
+    with pytest.raises(Refused, match="answers 400 Bad Request: it repeats the address") as raised:
+        sink.write([alert()])
+    assert not {"s3cret", "topkey"} & set(str(raised.value).lower().replace("/", " ").split())
+    served.answers.append((400, {}, b"invalid_payload"))
+    with pytest.raises(Refused, match="invalid_payload"):
+        sink.write([alert(2)])
+    sink.close()
+
+
+def test_fault_71_plain_http_leads_to_private_addresses_only():
+    sink = WebhookSink("http://hooks.example.com/x#allow=private", resolve=lambda *asked, **how: [(2, 1, 6, "", ("93.184.216.34", 80))])
+    with pytest.raises(SinkError, match="is public, and http is not encrypted; write https"):
+        sink.write([alert()])
+
+
+def test_fault_60_an_answer_that_comes_letter_by_letter_is_not_waited_for(monkeypatch):
+    """Its head too: each letter is in time, the whole is not."""
+    import socket
+
+    monkeypatch.setattr("pipeline.sinks.webhook.TIMEOUT", 0.2)
+    listening, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def drip():
+        taken, _ = listening.accept()
+        with taken:
+            taken.recv(1 << 16)
+            for letter in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000:
+                if stop.wait(0.02):
+                    return
+                try:
+                    taken.send(bytes([letter]))
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    sink = WebhookSink(f"http://127.0.0.1:{listening.getsockname()[1]}/#allow=private")
+    with pytest.raises(SinkError, match="TimeoutError"):
+        sink.write([alert()])
+    stop.set()
+    thread.join()
+    listening.close()
+    sink.close()
