@@ -70,11 +70,11 @@ class RunJournal:
 
     def __init__(
         self, how: Journaling, graph: Graph, strategies: Sequence[Strategy], feed: str, *, live: bool, kept_by_hand: bool = False,
-        say: Warn = LOG.warning, clock_ns: Callable[[], int] = monotonic_ns,
+        settings: Mapping[str, str] | None = None, say: Warn = LOG.warning, clock_ns: Callable[[], int] = monotonic_ns,
     ) -> None:  # fmt: skip
         self.how, self.graph, self.feed, self.live, self.say, self._clock_ns = how, graph, feed, live, say, clock_ns
         self._chosen = [Chosen.by(each).without_secrets(how.conceal) for each in strategies]
-        self._kept_by_hand = kept_by_hand
+        self._kept_by_hand, self._settings, self._configured = kept_by_hand, settings or {}, Configuration()
         self.snapshots = Snapshots(how.folder, files=how.files, on_warning=say)
         seen = Cursors(how.folder, how.files).seen()
         self.journal = Journal.open(
@@ -84,7 +84,7 @@ class RunJournal:
         self.prints = prints_of(self._chosen)
         self.next_row = 0
         self.last: Ticks | None = None
-        self.resumed = False
+        self.resumed = self._told_kept = False
         self.done_with: Callable[[], int] = lambda: 0
         self._behind: WriteBehind | None = None
         self._told: set[str] = set()
@@ -101,8 +101,8 @@ class RunJournal:
         owed = [alert for alert in owed if before.get(alert.strategy) == self.prints[alert.strategy]]
         self.last = self._last_row() if journal.end else None
         self.next_row = graph.next_row
-        if before != self.prints or not journal.end:
-            journal.append(config_record(self._configuration()), urgent=True)
+        if self._configured != (mine := self._configuration()):  # or not known, as nothing since the snapshot tells
+            journal.append(config_record(mine), urgent=True)
         if owed:
             journal.append(alerts_record(owed), urgent=True)
         self._behind = None if self.live else WriteBehind(journal)
@@ -142,7 +142,8 @@ class RunJournal:
                 owed = []
                 self._told |= {alert.id for alert in recorded}
             elif frame.content is Content.CONFIG:
-                before = prints_of(config_of(frame).strategies)
+                self._configured = config_of(frame)
+                before = prints_of(self._configured.strategies)
         return owed, before
 
     def _compare(self, found: list[Alert], recorded: list[Alert], frame: Frame, before: Mapping[str, str]) -> None:
@@ -161,7 +162,7 @@ class RunJournal:
         from importlib.metadata import version
 
         versions = {name: version(name) for name in ("rxtape", "numpy", "numba")} | {"python": python_version()}
-        return Configuration(self.how.conceal(self.feed), self._chosen, {}, versions)
+        return Configuration(self.how.conceal(self.feed), self._chosen, dict(self._settings), versions)
 
     # While the run goes on.
 
@@ -224,16 +225,25 @@ class RunJournal:
     def _snapshot(self) -> None:
         self._since_rows, self._since = 0, self._clock_ns()
         if self._kept_by_hand:
+            self._tell_kept("a strategy of plain Rx, which is judged again from the start")
             return
         self._drain()
         try:
             self.snapshots.save(self.journal, hidden(self.graph.snapshot(), self.how.conceal), self.prints)
-            if self.journal.retain(self.how.keep, min(self.snapshots.oldest(), self.done_with())):
+            if (done := self.done_with()) < 0:
+                self._tell_kept("a sink that each run writes anew")
+            if self.journal.retain(self.how.keep, min(self.snapshots.oldest(), done)):
                 self.journal.append(config_record(self._configuration()))  # the first one may have gone, and it says whose alerts these are
         except JournalBroken:
             raise
         except JournalError as error:  # the log is well, and a restart reads more of it
             self.say(f"no snapshot was taken: {error}")
+
+    def _tell_kept(self, by: str) -> None:
+        """Say once that the log grows, where it was to be kept short."""
+        if self.how.keep != Keep() and not self._told_kept:
+            self._told_kept = True
+            self.say(f"nothing of {self.how.folder} is removed, whatever is to be kept of it: all is needed by {by}")
 
     # The end.
 

@@ -76,7 +76,7 @@ class Run:
             raise UnknownName("policy for bad rows", on_bad, get_args(OnBad))
         self.feed = feed_of(feed)
         again: dict[str, Any] = {"late": late, "lateness": lateness, "on_bad": on_bad, "max_symbols": max_symbols}
-        self.report = Report(again=partial(Run, feed, *strategies, **again))
+        self.report, self._settings = Report(again=partial(Run, feed, *strategies, **again)), {name: str(again[name]) for name in again}
         self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
         self.broker, self._own_broker = Broker() if broker is None else broker, broker is None
         self._batches = Batches()
@@ -151,7 +151,8 @@ class Run:
     def _journal_opened(self, how: Journaling) -> RunJournal:
         live = not isinstance(self.feed, Feed)
         by_hand = bool(self.collector.by_hand)
-        return RunJournal(how, self.graph, self._strategies, self.feed.name, live=live, kept_by_hand=by_hand, say=self.on_oddity)
+        given = (how, self.graph, self._strategies, self.feed.name)
+        return RunJournal(*given, live=live, kept_by_hand=by_hand, settings=self._settings, say=self.on_oddity)
 
     def _taken_up(self, journal: RunJournal) -> list[Alert]:
         """Be where the journal ends, if no signal comes first; the alerts that its last rows owe."""

@@ -96,7 +96,11 @@ class Follower:
                 self._say(f"{self.name} does not hold any more what it did; it is written anew from the journal{since}")
             sink.resume("")
             return Cursor(self.name, first)
-        return known or Cursor(self.name, first if getattr(sink, "idempotent", False) else self.journal.synced + 1)
+        begun = known or Cursor(self.name, first if getattr(sink, "idempotent", False) else self.journal.synced + 1)
+        if begun.frame < first:  # its reader had left, and nothing was kept for it
+            self._say(f"{self.name} goes on with frame {first:,} of the journal; what was before it since frame {begun.frame:,} is gone")
+            begun = msgspec.structs.replace(begun, frame=first, index=0)
+        return msgspec.structs.replace(begun, status="well", error="") if begun.status == "left" else begun
 
     def start(self) -> None:
         """Begin to deliver."""

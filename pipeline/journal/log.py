@@ -61,7 +61,7 @@ class Journal:
         self.folder, self.files, self.limits, self.identity = folder, files, limits, opened.identity
         last = opened.segments[-1] if opened.segments else None
         self.end = self.synced = last.last if last else opened.mark.seq
-        self.digest = last.digest if last else bytes.fromhex(opened.mark.digest)
+        self.digest = self._durable = last.digest if last else bytes.fromhex(opened.mark.digest)
         self._current, self._segments, self._mark = opened.current, opened.segments, opened.mark
         self._lock, self._clock_ns, self._warn = lock, clock_ns, on_warning
         self._group_bytes, self._group_began, self._marked = 0, 0, clock_ns()
@@ -155,7 +155,7 @@ class Journal:
 
     def _release(self) -> None:
         with self._guard:
-            self.synced = self.end
+            self.synced, self._durable = self.end, self.digest
             ready = [then for seq, then in self._waiting if seq <= self.end]
             self._waiting = [(seq, then) for seq, then in self._waiting if seq > self.end]
         for then in ready:
@@ -181,8 +181,7 @@ class Journal:
         self._write_mark(self._mark.first)
 
     def _write_mark(self, first: int) -> None:
-        digest = self.digest_at(self.synced).hex()
-        mark = Mark(self.identity.hex(), first, self.synced, digest)
+        mark = Mark(self.identity.hex(), first, self.synced, self._durable.hex())
         if mark != self._mark:
             with refusals(self.folder, "cannot be marked"):
                 write_mark(self.files, self.folder, mark)

@@ -42,10 +42,13 @@ class Outbox:
             follower.offer(frame, alerts)
 
     def least(self) -> int:
-        """The last frame that every sink has done with, those of earlier runs too; one that is written anew needs all of them."""
+        """The last frame that every sink has done with, those of earlier runs too; -1 where one is written anew, which needs all.
+
+        Those whose reader has left need none.
+        """
         if any(follower.anew for follower in self.followers.values()):
-            return 0
-        return min((cursor.frame - 1 for cursor in self.cursors.all()), default=1 << 62)
+            return -1
+        return min((cursor.frame - 1 for cursor in self.cursors.all() if cursor.status != "left"), default=1 << 62)
 
     def close(self, *, soon: bool = False) -> dict[str, int]:
         """Deliver what can be delivered, if `soon` within `at_end` seconds, and close the sinks; how many alerts wait for the next run."""

@@ -115,7 +115,7 @@ class AppendedFile:
         self._begun = False
         self.size = 0
         self._half: tuple[bytes, int] = (b"", 0)
-        self._lost: OSError | None = None
+        self._lost: SinkError | None = None
 
     def position(self) -> str | None:
         """What `resume` needs to go on here: the size, and a digest of what is before it; None for what is no file on a disk."""
@@ -174,8 +174,9 @@ class AppendedFile:
             try:
                 os.fsync(self._file)
             except OSError as error:
-                self._lost = error
-                raise
+                why = f"{error.strerror or error}; nobody knows what of it is on the disk"
+                self._lost = SinkError(f"{self.destination} cannot be synced: {why}; with a journal the next run writes what is missing")
+                raise self._lost from error
             sync_folder(self.destination)
 
     def close(self) -> None:

@@ -253,3 +253,17 @@ def test_segments_before_what_is_trusted_are_looked_at_by_their_ends_and_checked
     files.files[path].live[-1] ^= 1
     with pytest.raises(JournalDamaged, match="does not continue"):
         opened(files, trusted=100)
+
+
+def test_a_mark_behind_the_end_reads_nothing_of_the_log():
+    files = FaultyFiles()
+    journal = filled(files, 40)
+    digest = journal.digest
+    journal.append(said(41))
+    read = []
+    files.read = lambda path, *where: read.append(path)
+    journal.mark()
+    assert read == []
+    del files.read
+    mark = read_mark(files, journal.folder)
+    assert (mark.seq, mark.digest) == (40, digest.hex())

@@ -1,17 +1,20 @@
 """The sinks of a run with a journal: when alerts leave, what ends with the run, and whose cursor is whose."""
 
+import re
 import threading
 from pathlib import Path
 from signal import SIGTERM
 
 import pytest
 from faulty_files import FaultyFiles
-from runs import Above, Cut, every_cut, ticks_of
+from runs import Above, Cut, Ups, every_cut, ticks_of
 
 from pipeline import run
 from pipeline.errors import JournalDamaged, UsageError
-from pipeline.journal import Keep, Limits
+from pipeline.journal import Content, Journal, Keep, Limits
+from pipeline.journal.configuration import config_of
 from pipeline.journal.cursors import Cursor, Cursors
+from pipeline.journal.payloads import alerts_of
 from pipeline.journaling import Journaling
 from pipeline.running import Run
 from pipeline.sinks.callback import callback
@@ -19,6 +22,12 @@ from pipeline.sinks.memory import MemorySink
 
 FOLDER = Path("/journal")
 SMALL = Limits(group_bytes=1, segment_bytes=2_000)
+
+
+class Anew(MemorySink):
+    """As a Parquet file is: each run begins it anew."""
+
+    anew = True
 
 
 def test_an_alert_leaves_before_the_next_rows_come():
@@ -152,3 +161,45 @@ def test_a_changed_strategy_on_a_log_whose_beginning_is_gone_counts_its_rows_on(
 
 def first_frame(files: FaultyFiles) -> int:
     return min(int("".join(filter(str.isdigit, name))) for name in files.names(FOLDER) if name.endswith(".log"))
+
+
+@pytest.mark.parametrize(("strategy", "sinks", "by"), [(Ups(), [], "plain Rx"), (Above(), [Anew()], "writes anew"), (Above(), [], "")])
+def test_a_log_that_cannot_be_kept_short_is_told_once(strategy, sinks, by, monkeypatch):
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+    said, files = [], FaultyFiles()
+    made = Run(
+        Cut(ticks_of(100), *range(5, 100, 5)), strategy, journal=Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files)
+    )
+    made.on_oddity = lambda what: said.append(str(what))
+    made.go(sinks)
+    assert (first_frame(files) == 1) == bool(by) == bool(said)
+    assert not by or [bool(re.search(f"nothing of /journal is removed.*{by}", what)) for what in said] == [True]
+
+
+def test_what_a_run_was_told_is_in_its_journal_whenever_that_has_changed():
+    ticks, files = ticks_of(100), FaultyFiles()
+    how = Journaling(FOLDER, files=files)
+    for rows, more in ((40, {}), (60, {}), (80, {"lateness": "3s", "late": "clamp"}), (100, {"lateness": "3s", "late": "clamp"})):
+        run(ticks[:rows], Above(), journal=how, **more)
+    with Journal.open(FOLDER, files=files) as journal:
+        told = [config_of(frame).settings for frame in journal.read() if frame.content is Content.CONFIG]
+    assert [(each["late"], each["lateness"]) for each in told[:1]] == [("fail", "0s")]
+    assert [(each["late"], each["lateness"]) for each in told[-1:]] == [("clamp", "3s")]
+
+
+def test_nothing_is_kept_for_a_reader_who_has_left_and_he_begins_again_where_the_log_does(monkeypatch):
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+    ticks, files, sink, said = ticks_of(200), FaultyFiles(), MemorySink(), []
+    how = Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files)
+    Cursors(FOLDER, files).save(Cursor("MemorySink", 1, status="left"))
+    run(Cut(ticks[:150], *range(5, 150, 5)), Above(), journal=how)
+    begins = first_frame(files)
+    assert begins > 1
+    made = Run(ticks, Above(), journal=Journaling(FOLDER, files=files))
+    made.on_oddity = lambda what: said.append(str(what))
+    made.go([sink])
+    with Journal.open(FOLDER, files=files) as journal:
+        there = [alert.id for frame in journal.read(begins) if frame.content is Content.ALERTS for alert in alerts_of(frame)]
+    assert [alert.id for alert in sink.alerts] == there
+    assert said == [f"MemorySink goes on with frame {begins:,} of the journal; what was before it since frame 1 is gone"]
+    assert Cursors(FOLDER, files).of("MemorySink").status == "well"
