@@ -18,7 +18,7 @@ from pipeline.alerts import Alert
 from pipeline.durations import Duration, nanoseconds
 from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMismatch
 from pipeline.graph import Graph
-from pipeline.journal import Content, Frame, Journal, Keep, Limits
+from pipeline.journal import Content, Frame, Journal, Keep, Limits, Record
 from pipeline.journal.alert_sink import Patience
 from pipeline.journal.behind import WriteBehind
 from pipeline.journal.concealment import hidden, revealed
@@ -32,9 +32,10 @@ from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
 from pipeline.strategy import Strategy
 from pipeline.ticks import Ticks
 
-__all__ = ["Journaling", "RunJournal"]
+__all__ = ["THE_DISK", "Journaling", "RunJournal"]
 
 LOG = logging.getLogger("rxtape")
+THE_DISK = "the journal's disk"
 IN_REPLAY = Limits(group_bytes=4 << 20, group_ns=50_000_000)
 LIVE = Limits(group_bytes=4 << 20, group_ns=100_000_000)
 """Of live rows only those that caused no alert wait: an alert is synced at once, and its rows with it."""
@@ -198,7 +199,7 @@ class RunJournal:
     def write(self, batch: Ticks) -> None:
         """Append rows, before they are judged. Raises JournalError where these, or in a replay some before, cannot be written."""
         if self._behind is None:
-            self.journal.append(ticks_record(batch))
+            self._append(ticks_record(batch))
         else:
             self._behind.append(ticks_record(batch))
         self._since_rows += len(batch)
@@ -212,9 +213,17 @@ class RunJournal:
         if not alerts:
             return
         if self._behind is None:
-            leave(alerts, self.journal.append(alerts_record(alerts), urgent=True))
+            leave(alerts, self._append(alerts_record(alerts), urgent=True))
         else:
             self._behind.append(alerts_record(alerts), lambda frame: leave(alerts, frame))
+
+    def _append(self, record: Record, *, urgent: bool = False) -> int:
+        """Append on the owner's thread, which a disk that hangs holds up: the watchdog is told whose fault that is."""
+        self.graph.working = THE_DISK
+        try:
+            return self.journal.append(record, urgent=urgent)
+        finally:
+            self.graph.working = None
 
     def between(self) -> None:
         """Between two batches: a snapshot, if it is time for one."""

@@ -24,7 +24,7 @@ from pipeline.flow import Tape
 from pipeline.graph import Fault, Graph
 from pipeline.ingest import Ingest, Late, RawRows
 from pipeline.interruption import NOBODY_LISTENS, Batches, frozen_heap, stop_between_batches
-from pipeline.journaling import Journaling, RunJournal
+from pipeline.journaling import THE_DISK, Journaling, RunJournal
 from pipeline.notes import notes_on
 from pipeline.report import Report
 from pipeline.sinks import Sink
@@ -89,7 +89,7 @@ class Run:
         self.collector = Collector(self.graph)
         for strategy in strategies:
             build(strategy, self.tape, self.collector)
-        self._watchdog = watchdog(self.graph, lambda: self._batches.busy, self._hung)
+        self._watchdog = watchdog(self.graph, lambda: self._batches.busy or self.graph.working == THE_DISK, self._hung)
         self._aside = Aside(self.report, quarantine)
         self._delivery = Delivery((), self._sink_faulted, broker=self.broker)
         self._strategies, self._journaling = strategies, Journaling(journal) if isinstance(journal, str | Path) else journal

@@ -1,6 +1,7 @@
 """A live run with a journal: it goes on after any end, and what it said is what its journal gives."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import msgspec
@@ -103,3 +104,29 @@ def test_fault_2_whatever_ends_live_runs_their_journal_gives_the_alerts_that_wer
     kept = encoded(alerts)
     assert all(kept.count(each) == 1 for each in encoded(heard))
     assert encoded(heard) == [each for each in kept if each in encoded(heard)]
+
+
+def test_fault_26_a_disk_that_hangs_is_told_while_it_holds_a_live_run_up():
+    files, told, hangs = FaultyFiles(), threading.Event(), []
+
+    def hold(what, *args, happens=files.happens):
+        if what == "sync" and any(thread.name == "rxtape-watchdog" for thread in threading.enumerate()):
+            assert told.wait(10)
+        return happens(what, *args)
+
+    def on_hang(hang):
+        hangs.append(hang)
+        told.set()
+
+    async def go():
+        live = Live(live_feed(prices(1, 10.0, 11.0, 12.0)), Above(), journal=Journaling(FOLDER, files=files), on_hang=on_hang)
+        live.run._watchdog.limit = 0.05
+        files.happens = hold
+        await live.start()
+        await live.wait()
+        return await live.stop()
+
+    report = asyncio.run(go())
+    assert [hang.owner for hang in hangs] == ["the journal's disk"]
+    assert report.hangs == hangs
+    assert encoded(held(files)[1])
