@@ -6,7 +6,6 @@ batch --> on the log --> judged --> its alerts on the log --> synced --> sinks, 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from platform import python_version
@@ -28,6 +27,7 @@ from pipeline.journal.files import Files
 from pipeline.journal.opening import Warn
 from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record
 from pipeline.journal.reading import last_with_rows
+from pipeline.journal.recovery import bytes_in
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
 from pipeline.strategy import Strategy
 from pipeline.ticks import Ticks
@@ -35,6 +35,8 @@ from pipeline.ticks import Ticks
 __all__ = ["THE_DISK", "Journaling", "RunJournal"]
 
 LOG = logging.getLogger("rxtape")
+CHECKED = 1 << 30
+"""A log of so many bytes, a second's work, is checked as a whole at a restart; of a larger one what no snapshot stands for."""
 THE_DISK = "the journal's disk"
 IN_REPLAY = Limits(group_bytes=4 << 20, group_ns=50_000_000)
 LIVE = Limits(group_bytes=4 << 20, group_ns=100_000_000)
@@ -76,10 +78,10 @@ class RunJournal:
         self.how, self.graph, self.feed, self.live, self.say, self._clock_ns = how, graph, feed, live, say, clock_ns
         self._chosen = [Chosen.by(each).without_secrets(how.conceal) for each in strategies]
         self._kept_by_hand, self._settings, self._configured = kept_by_hand, settings or {}, Configuration()
-        self.snapshots = Snapshots(how.folder, files=how.files, on_warning=say)
-        seen = Cursors(how.folder, how.files).seen()
+        self.snapshots, cursors = Snapshots(how.folder, files=how.files, on_warning=say), Cursors(how.folder, how.files)
+        trusted = self.snapshots.oldest() if bytes_in(cursors.files, Path(how.folder)) > CHECKED else 0
         self.journal = Journal.open(
-            how.folder, trusted=self.snapshots.oldest(), acknowledged=seen, limits=LIVE if live else IN_REPLAY, files=how.files,
+            how.folder, trusted=trusted, acknowledged=cursors.seen(), limits=LIVE if live else IN_REPLAY, files=how.files,
             clock_ns=clock_ns, on_warning=say,
         )  # fmt: skip
         self.prints = prints_of(self._chosen)
@@ -280,8 +282,10 @@ class RunJournal:
             self._behind.close()
             if self._behind.stuck:  # whoever holds the disk up would hold this up too; the lock ends with the process
                 return
-        with suppress(JournalError):
+        try:
             self.journal.close()
+        except JournalError as error:
+            self.say(str(error))
 
     def __enter__(self) -> Self:
         return self

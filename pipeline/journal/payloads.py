@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,9 +23,6 @@ from pipeline.errors import JournalError
 from pipeline.journal.frames import VERSIONS, Content, Frame, Record
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "CODECS",

@@ -81,6 +81,14 @@ def segment_names(names: Sequence[str]) -> list[str]:
     return sorted(name for name in names if first_of(name) >= 0)
 
 
+def bytes_in(files: Files, folder: Path) -> int:
+    """The size of a log; 0 where there is none."""
+    try:
+        return sum(files.size(folder / name) for name in segment_names(files.names(folder)))
+    except FileNotFoundError:
+        return 0
+
+
 def scan(files: Files, folder: Path, mark: Mark | None, trusted: int = 0) -> Scan:
     """Check a log: every frame after `trusted`, and the ends of segments before it. Changes nothing.
 

@@ -253,9 +253,10 @@ while True:
 """
 
 
-def test_fault_1_a_process_killed_at_any_time_loses_nothing_it_has_told_to_be_durable(tmp_path):
+@pytest.mark.parametrize("kills", [4, pytest.param(200, marks=pytest.mark.nightly)])
+def test_fault_1_a_process_killed_at_any_time_loses_nothing_it_has_told_to_be_durable(kills, tmp_path):
     acknowledged, random = 0, Random(1)
-    for _ in range(4):
+    for _ in range(kills):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
         for _ in range(random.randrange(1, 400)):
             acknowledged = int(process.stdout.readline())

@@ -83,6 +83,12 @@ def test_fault_4_after_any_power_cuts_the_alerts_are_those_of_a_run_without(seed
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(1000))
+def test_fault_4_runs_and_power_cuts_a_thousand_seeds(seed):
+    test_fault_4_after_any_power_cuts_the_alerts_are_those_of_a_run_without(seed + 1000)
+
+
 @pytest.mark.parametrize("rows", [1, 40, 10**9])
 def test_fault_2_killed_at_every_step_it_goes_on_exactly_where_it_was(rows):
     ticks = level_tape(3, 60, 3, unknown=0.0)

@@ -203,3 +203,18 @@ def test_nothing_is_kept_for_a_reader_who_has_left_and_he_begins_again_where_the
     assert [alert.id for alert in sink.alerts] == there
     assert said == [f"MemorySink goes on with frame {begins:,} of the journal; what was before it since frame 1 is gone"]
     assert Cursors(FOLDER, files).of("MemorySink").status == "well"
+
+
+@pytest.mark.parametrize("checked", [1 << 30, 0])
+def test_fault_12_a_flipped_byte_before_every_snapshot_refuses_a_restart_of_a_log_that_is_not_huge(checked, monkeypatch):
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+    monkeypatch.setattr("pipeline.journaling.CHECKED", checked)
+    monkeypatch.setattr("pipeline.journal.reading.LOOKED_BACK", 2)
+    ticks, files = ticks_of(200), FaultyFiles()
+    run(Cut(ticks[:150], *range(5, 150, 5)), Above(), journal=Journaling(FOLDER, snapshot_rows=20, files=files))
+    files.files[FOLDER / f"{1:020d}.log"].live[700] ^= 1
+    if checked:
+        with pytest.raises(JournalDamaged, match=r"00000000000000000001.log at byte"):
+            run(ticks, Above(), journal=Journaling(FOLDER, files=files))
+    else:
+        assert run(ticks, Above(), journal=Journaling(FOLDER, files=files)).ticks == 50
