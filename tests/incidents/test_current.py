@@ -1,0 +1,108 @@
+"""The read model: whenever it follows, and in whatever pieces, it is what all that was recorded comes to."""
+
+import sqlite3
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tries import tries
+
+from pipeline.alerts import CLEARED, Alert
+from pipeline.errors import IncidentsDamaged
+from pipeline.incidents import Incident, IncidentDesk, Incidents, register
+from pipeline.incidents.storms import Recent
+
+SECOND = 1_000_000_000
+ACTS = [Incident.acknowledge, Incident.escalate, Incident.resolve]
+
+
+def filled(incidents, kinds):
+    """Alerts, clearings and acts, by a number each, in a log that nothing follows meanwhile."""
+    desk = IncidentDesk(incidents, storm=4)
+    for number, kind in enumerate(kinds):
+        event = CLEARED if kind % 4 == 0 else "raised"
+        time = (number - 9 * (kind == 3)) * 7 * SECOND  # a run that begins anew, now and then
+        desk.take([Alert(f"X{kind % 3}", time, event=event, strategy=f"s{kind % 2}", id=str(number))])
+        if kind > 5 and incidents.all():
+            incident = incidents.all()[-1]
+            if not incident.is_over:
+                ACTS[kind % 3](incident, 1, by="ada") if not incident.acknowledged_by else incident.resolve(1, by="bob")
+                incidents.record([incident])
+
+
+@given(kinds=st.lists(st.integers(0, 9), max_size=16), cuts=st.lists(st.integers(1, 9), min_size=1, max_size=5))
+@settings(max_examples=tries(20), deadline=None)
+def test_it_is_the_log_in_any_cuts(kinds, cuts):
+    with pytest.MonkeyPatch.context() as patch, Incidents(env={"PERSISTENCE_MODULE": "eventsourcing.popo"}, clock=lambda: 0) as incidents:
+        filled(incidents, kinds)
+        incidents._now.forget()
+        for cut in [*cuts, 1000]:
+            patch.setattr(register, "SECTION", cut)
+            incidents._now.take(list(incidents.recorded())[: incidents._now.place() + cut])  # with what it has already
+        followed, desk = incidents.current(resolved=True), incidents.follow().for_a_desk()
+        assert followed == incidents.all()
+        assert incidents.current() == [each for each in followed if each.state != "resolved"]
+        incidents.rebuild()
+        assert (incidents.current(resolved=True), incidents.follow().for_a_desk()) == (followed, desk)
+        assert (desk[1], sorted(desk[2])) == by_hand(incidents)
+
+
+def by_hand(incidents):
+    """What fires, and what is recent, read from the log by the rules of the desk alone."""
+    firing, recent = {}, Recent(limit=4)
+    for incident in incidents.all():
+        firing[incident.key] = incident
+    for _, event in incidents.recorded():
+        if type(event).__name__ == "Heard" and event.event != CLEARED:
+            recent.note(event.strategy, event.time)
+    times = [(strategy, time) for strategy in recent for time in recent._times[strategy]]
+    return {key: last.id for key, last in firing.items() if last.cleared_at is None}, sorted(times)
+
+
+def test_a_list_reads_what_it_shows(tmp_path, monkeypatch):
+    with Incidents(tmp_path / "i.db") as incidents:
+        IncidentDesk(incidents, storm=999).take([Alert(f"X{i}", i, strategy="s", id=str(i)) for i in range(50)])
+        for incident in incidents.current()[1:]:
+            incidents.act(incident.id.hex, Incident.resolve, by="ada")
+    with Incidents(tmp_path / "i.db") as incidents:
+        read = []
+        to_domain_event = incidents.mapper.to_domain_event
+        monkeypatch.setattr(incidents.mapper, "to_domain_event", lambda stored: read.append(stored) or to_domain_event(stored))
+        incidents.follow()
+        read.clear()
+        assert [each.symbol for each in incidents.current()] == ["X0"]
+        assert incidents.find(incidents.current()[0].name) == incidents.current()[0].id
+        IncidentDesk(incidents).take([])
+        assert read == []
+
+
+def test_it_is_followed_now_and_then_while_a_run_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(register, "SECTION", 10)
+    with Incidents(tmp_path / "i.db") as incidents:
+        desk = IncidentDesk(incidents, storm=999)
+        for i in range(20):
+            desk.take([Alert(f"X{i}", i, strategy="s", id=str(i))])
+        assert incidents._now.place() == 40
+
+
+def test_a_file_of_before_is_read_once(tmp_path):
+    with Incidents(tmp_path / "i.db") as incidents:
+        IncidentDesk(incidents).take([Alert("SPY", 0, strategy="s", id="a")])
+        before = incidents.all()
+    with sqlite3.connect(tmp_path / "i.db") as db:
+        for table in ("incidents_now", "alerts_of_late", "tracking"):
+            db.execute(f"DROP TABLE {table}")
+    db.close()
+    with Incidents(tmp_path / "i.db") as incidents:
+        assert incidents.current() == before
+
+
+def test_making_it_anew_checks_every_event(tmp_path):
+    with Incidents(tmp_path / "i.db") as incidents:
+        IncidentDesk(incidents).take([Alert("SPY", 0, strategy="s", id="a", message="SPY moves")])
+        incidents.follow()
+        with sqlite3.connect(tmp_path / "i.db") as db:
+            db.execute("UPDATE stored_events SET state = replace(state, 'moves', 'sleeps') WHERE topic LIKE '%Raised'")
+        db.close()
+        with pytest.raises(IncidentsDamaged):
+            incidents.rebuild()
