@@ -188,6 +188,20 @@ def reopen(name: str, file: Path, by: str, note: str, json: bool) -> None:
     act(name, file, json, "reopen", by=by, note=note)
 
 
+@incidents.command(short_help="Check every history; make the lists anew.")
+@WHERE
+def check(file: Path) -> None:
+    """Read all that was recorded, check that it is what was written, and make what `list` and `summary` show anew from it.
+
+    \b
+    rxtape incidents check --incidents incidents.db
+    """
+    with opened(file) as register:
+        register.rebuild()
+        found = len(register.current(resolved=True))
+    click.echo(tidy(f"{file}  {found:,} incidents, all as they were written"))
+
+
 def opened(file: Path) -> "Incidents":
     from pipeline.incidents import Incidents
 

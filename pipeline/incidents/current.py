@@ -87,7 +87,8 @@ class Current(SQLiteTrackingRecorder):
             if event.event != CLEARED:
                 note(db, number, event)
             return
-        owner, known = event.originator_id, (number, None)
+        owner = event.originator_id
+        known: tuple[int, Incident | None] = (number, None)
         if not isinstance(event, Incident.Raised):
             known = touched.get(owner) or next(rows(db, "WHERE id = ?", owner.hex), known)
         touched[owner] = known[0], event.mutate(known[1])

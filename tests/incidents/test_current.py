@@ -106,3 +106,22 @@ def test_making_it_anew_checks_every_event(tmp_path):
         db.close()
         with pytest.raises(IncidentsDamaged):
             incidents.rebuild()
+
+
+def test_the_command_checks_every_event_and_makes_lists_anew(tmp_path):
+    from cli_folder import rxtape
+
+    file = tmp_path / "i.db"
+    with Incidents(file) as incidents:
+        IncidentDesk(incidents).take([Alert("SPY", 0, strategy="s", id="a", message="SPY moves")])
+        name = incidents.current()[0].name
+    with sqlite3.connect(file) as db:
+        db.execute("UPDATE incidents_now SET message = 'nonsense'")
+    db.close()
+    assert rxtape("incidents", "check", "--incidents", str(file)).stdout == f"{file}  1 incidents, all as they were written\n"
+    assert rxtape("incidents", "list", "--incidents", str(file)).stdout.endswith("s rule SPY  SPY moves\n")
+    with sqlite3.connect(file) as db:
+        db.execute("UPDATE stored_events SET state = replace(state, 'moves', 'sleeps') WHERE topic LIKE '%Raised'")
+    db.close()
+    done = rxtape("incidents", "check", "--incidents", str(file))
+    assert (done.exit_code, done.stderr[:46]) == (3, f"rxtape: the history of {name} is damaged at event 1"[:46])
