@@ -3,7 +3,7 @@
 import sqlite3
 import time as clocks
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +19,7 @@ from pipeline.broker import Broker, topic_of
 from pipeline.errors import IncidentRefused, IncidentsDamaged, IncidentsError, UnknownName, UsageError
 from pipeline.incidents.current import Current, current_of
 from pipeline.incidents.incident import Heard, Incident, check_link
+from pipeline.incidents.opening import check_file, plainly
 from pipeline.incidents.storms import MINUTE, STORM
 from pipeline.incidents.turns import turn
 
@@ -271,30 +272,3 @@ def told(incident: Incident) -> dict[str, Any]:
     names = ("strategy", "rule", "symbol", "severity", "message", "count", "level", "raised_at", "acknowledged_by", "acknowledged_at")
     facts = {name: getattr(incident, name) for name in (*names, "snoozed_until", "cleared_at", "resolved_at")}
     return {"id": incident.id.hex, "state": incident.state, **facts}
-
-
-@contextmanager
-def plainly(path: str, done: str) -> Iterator[None]:
-    """What the library and the database raise becomes IncidentsError."""
-    try:
-        yield
-    except (PersistenceError, sqlite3.Error) as error:
-        advice = "try again if others use it, else see to its folder, which must be one that may be written"
-        raise IncidentsError(f"{path} cannot be {done}: {error}; {advice}") from error
-
-
-def check_file(path: Path, create: bool) -> None:
-    """Raise what is wrong with a file of incidents before the library makes its tables in it."""
-    if not path.exists():
-        if not create:
-            raise UsageError(f"there is no file {path}; -o incidents:{path} of a run makes it")
-        if not path.absolute().parent.is_dir():
-            raise IncidentsError(f"{path} cannot be made: there is no folder {path.absolute().parent}; make the folder first")
-        return
-    try:
-        with closing(sqlite3.connect(path)) as db:
-            tables = {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error as error:
-        raise IncidentsError(f"{path} is no file of incidents: {error}; name another file") from error
-    if tables and "stored_snapshots" not in tables:
-        raise IncidentsError(f"{path} is a database of something else (tables: {', '.join(sorted(tables))}); name another file")

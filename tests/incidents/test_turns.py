@@ -47,6 +47,12 @@ def test_a_file_that_others_hold_is_named(incidents, tmp_path, monkeypatch):
     other.close()
 
 
+def test_a_file_that_cannot_be_opened_is_not_called_something_else(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IncidentsError, match=r"folder cannot be opened: unable to open database file; .* its folder may be written"):
+        Incidents(tmp_path / "folder")
+
+
 def test_what_the_database_raises_in_a_turn_is_told_plainly(incidents, tmp_path, monkeypatch):
     def locked(*arguments, **how):
         raise sqlite3.OperationalError("database is locked")
