@@ -56,10 +56,15 @@ class Current(SQLiteTrackingRecorder):
         """The number of the last event that is in it."""
         return self.max_tracking_id(NAME) or 0
 
-    def take(self, recorded: Sequence[tuple[int, Any]]) -> None:
-        """Let events happen here, by number; all of them or none. What others have already taken is passed over."""
+    def take(self, recorded: Sequence[tuple[int, Any]], *, anew: bool = False) -> None:
+        """Let events happen here, by number, all of them or none; what others have already taken is passed over.
+
+        With `anew` it begins with them, and they must be all there are.
+        """
         with self.datastore.transaction(commit=True) as db:
             db.execute("UPDATE tracking SET notification_id = notification_id WHERE 0")  # from here on nobody else writes
+            if anew:
+                forget(db)
             place = self._max_tracking_id(NAME, db) or 0
             touched: dict[UUID, tuple[int, Incident]] = {}
             for number, event in recorded:
@@ -73,13 +78,6 @@ class Current(SQLiteTrackingRecorder):
             )
             if recorded and recorded[-1][0] > place:
                 self._insert_tracking(db, Tracking(NAME, recorded[-1][0]))
-
-    def forget(self) -> None:
-        """Be empty: what follows is made anew."""
-        with self.datastore.transaction(commit=True) as db:
-            for table in (NAME, "alerts_of_late"):
-                db.execute(f"DELETE FROM {table}")
-            db.execute("DELETE FROM tracking WHERE application_name = ?", (NAME,))
 
     def _hear(self, db: SQLiteCursor, number: int, event: Any, touched: dict[UUID, tuple[int, Incident]]) -> None:
         if isinstance(event, Heard):
@@ -127,6 +125,12 @@ class Current(SQLiteTrackingRecorder):
         with self.datastore.transaction(commit=False) as db:
             found = list(rows(db, which, *values))
         return (incident for _, incident in found)
+
+
+def forget(db: SQLiteCursor) -> None:
+    for table in (NAME, "alerts_of_late"):
+        db.execute(f"DELETE FROM {table}")
+    db.execute("DELETE FROM tracking WHERE application_name = ?", (NAME,))
 
 
 def note(db: SQLiteCursor, number: int, heard: Heard) -> None:

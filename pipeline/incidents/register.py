@@ -155,9 +155,8 @@ class Incidents(Application[UUID]):
 
     def rebuild(self) -> None:
         """Make the read model anew from all that was recorded, every event of it checked."""
-        with plainly(self.path, "written"):
-            self._now.forget()
-        self.follow()
+        with self.alone():  # so that these are all there are, and nobody sees some of them
+            self._now.take(list(self.recorded()), anew=True)
 
     def current(self, *, resolved: bool = False) -> list[Incident]:
         """Incidents as they are now, of the read model: those that nobody has resolved, or all; in the order in which they were raised."""

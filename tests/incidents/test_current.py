@@ -38,7 +38,7 @@ def filled(incidents, kinds):
 def test_it_is_the_log_in_any_cuts(kinds, cuts):
     with pytest.MonkeyPatch.context() as patch, Incidents(env={"PERSISTENCE_MODULE": "eventsourcing.popo"}, clock=lambda: 0) as incidents:
         desk = filled(incidents, kinds)
-        incidents._now.forget()
+        incidents._now.take([], anew=True)
         for cut in cuts:
             incidents._now.take(list(incidents.recorded())[: incidents._now.place() + cut])  # with what it has already
         patch.setattr(register, "SECTION", cuts[0])
@@ -134,3 +134,4 @@ def test_the_command_checks_every_event_and_makes_lists_anew(tmp_path):
     db.close()
     done = rxtape("incidents", "check", "--incidents", str(file))
     assert (done.exit_code, done.stderr[:46]) == (3, f"rxtape: the history of {name} is damaged at event 1"[:46])
+    assert rxtape("incidents", "list", "--incidents", str(file)).stdout.endswith("s rule SPY  SPY moves\n")  # as it was taken in
