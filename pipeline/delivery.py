@@ -29,8 +29,9 @@ class Delivery:
     """Publishes alerts, and hands them to every sink through its worker; `on_fault(name, error)` hears at once of a sink that is cut off.
 
     `sinks` are objects or URLs (one may stand alone); if one cannot be opened, those opened before it are closed again. A sink that writes
-    to a file says so by `destination`; `occupied` knows those in use already. Raises UsageError where two share one,
-    and for what is no sink. With a `journal`, sinks follow that, from where they were, and no two may have the same name.
+    to a file says so by `destination`; `occupied` knows those in use already. One that has news of its own gets the broker, by
+    `tell_on(broker)`. Raises UsageError where two share one file, and for what is no sink. With a `journal`, sinks follow that, from
+    where they were, and no two may have the same name.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Delivery:
                 name = getattr(made, "label", sink if isinstance(sink, str) else type(sink).__name__)
                 name = distinct(name, opened) if journal is None else told_apart(journal.how.conceal(name), opened)
                 destinations.occupy(getattr(made, "destination", ""), name)
+                if hasattr(made, "tell_on"):
+                    made.tell_on(self._broker)
                 opened[name] = made
             undo.pop_all()
         if journal is not None:

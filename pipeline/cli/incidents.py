@@ -62,9 +62,8 @@ def list_(file: Path, everything: bool, json: bool) -> None:
     rxtape incidents list --all --json
     """
     with opened(file) as register:
-        for incident in register.all():
-            if everything or incident.state != "resolved":
-                tell(incident, json, register.clock())
+        for incident in register.current(resolved=everything):
+            tell(incident, json, register.clock())
 
 
 @incidents.command(short_help="How many each strategy has, and how soon they were answered.")
@@ -80,7 +79,7 @@ def summary(file: Path, json: bool) -> None:
     from pipeline.incidents.answered import answered
 
     with opened(file) as register:
-        rows = [asdict(each) for each in answered(register.all())]
+        rows = [asdict(each) for each in answered(register.current(resolved=True))]
     for line in (msgspec.json.encode(row).decode() for row in rows) if json else map(tidy, table(rows) if rows else ()):
         click.echo(line)
 
@@ -97,7 +96,7 @@ def show(name: str, file: Path, json: bool) -> None:
     """
     with opened(file) as register:
         owner = register.find(name)
-        events, incident = register.history(owner), register.load(owner)
+        events, incident = register.history(owner), register.seen(register.load(owner))
         if json:
             click.echo(msgspec.json.encode(as_object(incident) | {"events": [facts(event) for event in events]}).decode())
             return
@@ -141,7 +140,7 @@ def snooze(name: str, length: str, file: Path, by: str, json: bool) -> None:
     width = nanoseconds(length)
     with opened(file) as register:
         now = register.clock()
-        tell(register.act(name, of("snooze"), by=by, until=now + width), json, now)
+        tell(register.seen(register.act(name, of("snooze"), by=by, until=now + width)), json, now)
 
 
 @incidents.command(short_help="Say that somebody else is needed.")
@@ -189,6 +188,20 @@ def reopen(name: str, file: Path, by: str, note: str, json: bool) -> None:
     act(name, file, json, "reopen", by=by, note=note)
 
 
+@incidents.command(short_help="Check every history; make the lists anew.")
+@WHERE
+def check(file: Path) -> None:
+    """Read all that was recorded, check that it is what was written, and make what `list` and `summary` show anew from it.
+
+    \b
+    rxtape incidents check --incidents incidents.db
+    """
+    with opened(file) as register:
+        register.rebuild()
+        found = len(register.current(resolved=True))
+    click.echo(tidy(f"{file}  {found:,} incidents, all as they were written"))
+
+
 def opened(file: Path) -> "Incidents":
     from pipeline.incidents import Incidents
 
@@ -204,7 +217,7 @@ def of(act: str) -> Callable[..., None]:
 
 def act(name: str, file: Path, json: bool, what: str, **how: Any) -> None:
     with opened(file) as register:
-        tell(register.act(name, of(what), **how), json, register.clock())
+        tell(register.seen(register.act(name, of(what), **how)), json, register.clock())
 
 
 def as_object(incident: "Incident") -> dict[str, Any]:

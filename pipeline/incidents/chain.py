@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-__all__ = ["digest_of", "identity", "instant"]
+__all__ = ["digest_of", "identity", "instant", "time_of"]
 
 APART = frozenset({"originator_id", "originator_version", "originator_topic", "timestamp", "chain"})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,3 +37,12 @@ def instant(time_ns: int) -> datetime:
     '2013-10-08T08:00:00+00:00'
     """
     return EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def time_of(moment: datetime) -> int:
+    """The time of such a one, int64 ns UTC.
+
+    >>> time_of(instant(1_381_219_200_000_000_999))
+    1381219200000000000
+    """
+    return (moment - EPOCH) // timedelta(microseconds=1) * 1000

@@ -1,6 +1,5 @@
 """The desk: where the pipeline's alerts become incidents."""
 
-from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -8,26 +7,24 @@ from uuid import UUID
 from eventsourcing.persistence import RecordConflictError
 
 from pipeline.alerts import CLEARED, Alert
-from pipeline.durations import SECOND
 from pipeline.errors import IncidentsError
 from pipeline.incidents.chain import identity
 from pipeline.incidents.incident import Heard, Incident
 from pipeline.incidents.register import ATTEMPTS, Incidents
+from pipeline.incidents.storms import EVERYTHING, STORM, Recent
 
-__all__ = ["STORM", "IncidentDesk"]
+__all__ = ["IncidentDesk"]
 
-STORM = "storm"
-"""The rule of an incident that stands for many."""
-MINUTE = 60 * SECOND
-EVERYTHING = "*"
+UNKNOWN = -1
+Key = tuple[str, str, str]
 
 
 class IncidentDesk:
     """Raises and clears incidents as alerts come, once for each alert, however often it is delivered.
 
     An incident is of one strategy, rule and symbol. Where a strategy raises more than `storm` alerts within a minute, in the
-    time of the alerts, what is beyond that is counted in one incident of the rule "storm", until it is calm again. All that
-    comes of one `take` is recorded in one transaction, with the ids of its alerts.
+    time of the alerts, what is beyond that is counted in one incident of the rule "storm", until an alert comes, of whichever strategy,
+    before which it was calm for a minute. All that comes of one `take` is recorded in one transaction, with the ids of its alerts.
 
     >>> incidents = Incidents(env={"PERSISTENCE_MODULE": "eventsourcing.popo"})
     >>> desk, alert = IncidentDesk(incidents), Alert("SPY", 0, strategy="volume_breakout", id="a1")
@@ -40,10 +37,11 @@ class IncidentDesk:
         self._forget()
 
     def _forget(self) -> None:
-        self._firing: dict[tuple[str, str, str], Incident] = {}
-        self._of: dict[UUID, tuple[str, str, str]] = {}
-        self._recent: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=self.storm + 1))
-        self._position = 0
+        self._firing: dict[Key, UUID] = {}
+        self._of: dict[UUID, Key] = {}
+        self._loaded: dict[UUID, Incident] = {}
+        self._recent = Recent(self.storm)
+        self._position = UNKNOWN
 
     def take(self, alerts: Sequence[Alert]) -> int:
         """Record alerts, in order; how many of them were new. Raises IncidentsError where they cannot be recorded."""
@@ -69,104 +67,104 @@ class IncidentDesk:
         touched: dict[UUID, Incident] = {}
         heard = []
         for alert in fresh.values():
-            found = self._clear(alert) if alert.event == CLEARED else self._raise(alert)
-            touched |= {incident.id: incident for incident in found}
-            heard.append(Heard.of(alert, found[-1].id.hex if found else ""))
+            ended = self._calm(alert)
+            of = self._clear(alert) if alert.event == CLEARED else self._raise(alert)
+            touched |= {incident.id: incident for incident in (*ended, of) if incident is not None}
+            heard.append(Heard.of(alert, of.id.hex if of is not None else ""))
         if heard:
+            count = len(heard) + sum(len(incident.pending_events) for incident in touched.values())
             last = self.incidents.record(list(touched.values()), heard)
-            count = len(heard) + self._written(touched)
             if last == self._position + count:
                 self._position = last
             else:  # somebody recorded something in between
                 self._forget()
         return len(heard)
 
-    def _written(self, touched: dict[UUID, Incident]) -> int:
-        return sum(incident.version - self._versions.get(owner, 0) for owner, incident in touched.items())
-
     def _is_known(self, alert: Alert) -> bool:
         return bool(self.incidents.recorder.select_events(identity("alert", alert.id), limit=1))
 
     # What an alert does.
 
-    def _raise(self, alert: Alert) -> list[Incident]:
-        """The incidents that an alert touches, the one that it belongs to last."""
-        ended = self._calm(alert)
-        recent = self._note(alert.strategy, alert.time)
-        key = (alert.strategy, alert.rule, alert.symbol)
-        if len(recent) > self.storm:
-            key = (alert.strategy, STORM, EVERYTHING)
+    def _calm(self, alert: Alert) -> list[Incident]:
+        """The storms, of whichever strategy, that are over when this alert comes; they are cleared."""
+        if alert.event != CLEARED:
+            self._recent.begin(alert.strategy, alert.time)
+        ended = []
+        for strategy in self._recent:
+            known = self._known((strategy, STORM, EVERYTHING))
+            if known is not None and self._recent.is_over(strategy, alert.time):
+                self._end(known, alert)
+                ended.append(known)
+        return ended
+
+    def _raise(self, alert: Alert) -> Incident:
+        """The incident that an alert belongs to."""
+        self._recent.note(alert.strategy, alert.time)
+        if self._recent.is_storm(alert.strategy):
             text = f"more than {self.storm} alerts of {alert.strategy} within a minute"
             alert = alert.completed(rule=STORM, symbol=EVERYTHING, message=text)
-        known = self._firing.get(key)
+        known = self._known((alert.strategy, alert.rule, alert.symbol))
         if known is not None and not known.is_over:
             known.repeat(alert)
-            return [*ended, known]
+            return known
         made = Incident.raise_(alert)
         self._hold(made)
-        return [*ended, made]
+        return made
 
-    def _clear(self, alert: Alert) -> list[Incident]:
-        known = self._firing.get((alert.strategy, alert.rule, alert.symbol))
-        if known is None:
-            return []
+    def _clear(self, alert: Alert) -> Incident | None:
+        known = self._known((alert.strategy, alert.rule, alert.symbol))
+        if known is not None:
+            self._end(known, alert)
+        return known
+
+    def _end(self, known: Incident, alert: Alert) -> None:
         known.clear(alert)
-        self._let_go(known)
-        return [known]
-
-    def _calm(self, alert: Alert) -> list[Incident]:
-        """A storm that is over when this alert comes is cleared."""
-        known = self._firing.get((alert.strategy, STORM, EVERYTHING))
-        if known is None or len(self._within(alert.strategy, alert.time)) >= self.storm:
-            return []
-        known.clear(alert)
-        self._let_go(known)
-        return [known]
-
-    def _within(self, strategy: str, time: int) -> deque[int]:
-        """The times of the alerts raised in the minute before a time; those after it are of an earlier run."""
-        recent = self._recent[strategy]
-        kept = [each for each in recent if time - MINUTE < each <= time]
-        recent.clear()
-        recent.extend(kept)
-        return recent
-
-    def _note(self, strategy: str, time: int) -> deque[int]:
-        recent = self._within(strategy, time)
-        recent.append(time)
-        return recent
+        self._let_go(known.id)
 
     # What is known of the register.
 
+    def _known(self, key: Key) -> Incident | None:
+        """What fires, with its history, which is read and checked when it is wanted first."""
+        owner = self._firing.get(key)
+        if owner is not None and owner not in self._loaded:
+            self._loaded[owner] = self.incidents.load(owner)
+        return None if owner is None else self._loaded[owner]
+
     def _catch_up(self) -> None:
-        """Let what was recorded since, by whomever, happen here too."""
+        """Let what was recorded since, by whomever, happen here too; at first, begin with the read model."""
+        if self._position == UNKNOWN:
+            self._position, self._firing, recent = self.incidents.follow().for_a_desk()
+            self._of = {owner: key for key, owner in self._firing.items()}
+            for strategy, time in recent:
+                self._recent.note(strategy, time)
         for number, event in self.incidents.recorded(self._position):
             self._hear(event)
             self._position = number
-        self._versions = {incident.id: incident.version for incident in self._firing.values()}
 
     def _hear(self, event: Any) -> None:
         if isinstance(event, Heard):
             event.check()
             if event.event != CLEARED:
-                self._note(event.strategy, event.time)
-            return
-        if isinstance(event, Incident.Raised):
+                self._recent.note(event.strategy, event.time)
+        elif isinstance(event, Incident.Raised):
             self._hold(event.mutate(None))
-            return
-        known = self._firing.get(self._of.get(event.originator_id, ("", "", "")))
+        elif event.originator_id in self._of:
+            self._follow(event)
+
+    def _follow(self, event: Any) -> None:
+        known = self._loaded.get(event.originator_id)
         if known is not None and event.originator_version > known.version:
             event.mutate(known)
-            if known.cleared_at is not None:
-                self._let_go(known)
+        if isinstance(event, Incident.Cleared):
+            self._let_go(event.originator_id)
 
     def _hold(self, incident: Incident) -> None:
         """Its condition holds: what comes of that key belongs to it."""
         before = self._firing.get(incident.key)
         if before is not None:
             self._let_go(before)
-        self._firing[incident.key], self._of[incident.id] = incident, incident.key
+        self._firing[incident.key], self._of[incident.id], self._loaded[incident.id] = incident.id, incident.key, incident
 
-    def _let_go(self, incident: Incident) -> None:
-        del self._firing[incident.key]
-        del self._of[incident.id]
+    def _let_go(self, owner: UUID) -> None:
+        del self._firing[self._of.pop(owner)]
+        self._loaded.pop(owner, None)

@@ -3,8 +3,10 @@
 import sqlite3
 import time as clocks
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,12 +17,15 @@ from eventsourcing.utils import get_topic
 
 from pipeline.broker import Broker, topic_of
 from pipeline.errors import IncidentRefused, IncidentsDamaged, IncidentsError, UnknownName, UsageError
+from pipeline.incidents.current import Current, current_of
 from pipeline.incidents.incident import Heard, Incident, check_link
+from pipeline.incidents.opening import check_file, plainly
+from pipeline.incidents.storms import MINUTE, STORM
+from pipeline.incidents.turns import turn
 
 __all__ = ["ATTEMPTS", "Incidents", "News"]
 
 ATTEMPTS = 5
-PATIENCE = 30.0
 """How often something is done again because somebody else was quicker."""
 SNAPSHOT_EVENTS = 50
 SECTION = 1_000
@@ -29,7 +34,6 @@ KINDS = [
     Incident.Resolved, Incident.Reopened, Incident.Snapshot,
 ]  # fmt: skip
 KNOWN = {get_topic(kind) for kind in KINDS}
-RAISED = get_topic(Incident.Raised)
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,13 @@ class Incidents(Application[UUID]):
     ) -> None:  # fmt: skip
         self.path, self.broker, self.clock = str(path or "the database"), broker, clock
         self.passed_over = 0
-        self._turns = None if path is None else f"{Path(path).absolute()}-turns"
+        self._file = path
         if path is not None:
             check_file(Path(path), create)
             env = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": Path(path).absolute().as_uri()}
         try:
             super().__init__(dict(env) if env else None)
+            self._now = current_of(self.factory)
         except (PersistenceError, sqlite3.Error, OSError) as error:
             raise IncidentsError(f"{self.path} cannot be used for incidents: {error}; name another file") from error
 
@@ -123,9 +128,9 @@ class Incidents(Application[UUID]):
             self.passed_over += 1
         return None
 
-    def recorded(self, after: int = 0, topics: Sequence[str] = ()) -> Iterator[tuple[int, Any]]:
+    def recorded(self, after: int = 0) -> Iterator[tuple[int, Any]]:
         """Number and event of everything recorded after a number, in order."""
-        while found := self.recorder.select_notifications(after + 1, SECTION, topics=topics):
+        while found := self.recorder.select_notifications(after + 1, SECTION):
             for notification in found:
                 yield notification.id, self.mapper.to_domain_event(notification)
             after = found[-1].id
@@ -138,12 +143,42 @@ class Incidents(Application[UUID]):
                 incidents[event.originator_id] = event.mutate(incidents.get(event.originator_id))
         return list(incidents.values())
 
+    def follow(self) -> Current:
+        """The read model, brought up to what is recorded."""
+        with plainly(self.path, "read"):
+            self._follow()
+        return self._now
+
+    def _follow(self) -> None:
+        while found := list(islice(self.recorded(self._now.place()), SECTION)):
+            self._now.take(found)
+
+    def rebuild(self) -> None:
+        """Make the read model anew from all that was recorded, every event of it checked."""
+        with self.alone():  # so that these are all there are, and nobody sees some of them
+            self._now.take(list(self.recorded()), anew=True)
+
+    def current(self, *, resolved: bool = False) -> list[Incident]:
+        """Incidents as they are now, of the read model: those that nobody has resolved, or all; in the order in which they were raised."""
+        return [self.seen(incident) for incident in self.follow().incidents(resolved=resolved)]
+
+    def seen(self, incident: Incident) -> Incident:
+        """The incident as people see it: a storm is over once its strategy was silent for a minute, although no alert has said so yet."""
+        if incident.rule != STORM or incident.is_over:
+            return incident
+        last = self.follow().last_alert(incident.strategy)
+        if last is None or self.clock() < last + MINUTE:
+            return incident
+        seen = copy(incident)
+        seen.cleared_at = last + MINUTE
+        return seen
+
     def find(self, name: str) -> UUID:
         """The id that begins with a text; UnknownName where none does, UsageError where several do."""
-        ids: list[UUID] = [event.originator_id for _, event in self.recorded(topics=[RAISED])]
-        found = [owner for owner in ids if name and owner.hex.startswith(name.lower().replace("-", ""))]
+        current = self.follow()
+        found = current.begin_with(name.lower().replace("-", "")) if name else []
         if not found:
-            raise UnknownName("incident", name, [owner.hex[:8] for owner in ids])
+            raise UnknownName("incident", name, [owner.hex[:8] for owner in current.begin_with("")])
         if len(found) > 1:
             raise UsageError(
                 f"{name!r} is the beginning of {len(found)} incidents: {', '.join(owner.hex[:12] for owner in found[:5])}; write more"
@@ -161,21 +196,15 @@ class Incidents(Application[UUID]):
     def alone(self) -> Iterator[None]:
         """Nobody else looks and records meanwhile, in any process that has the file: what is decided still holds when it is recorded.
 
-        A database beside the file is locked for it, empty. Of another database than a file, one process may write.
+        Of another database than a file, one process may write.
         """
-        if self._turns is None:
+        with nullcontext() if self._file is None else turn(self._file), plainly(self.path, "used"):
             yield
-            return
-        turns = sqlite3.connect(self._turns, timeout=PATIENCE, isolation_level=None)
-        try:
-            turns.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            turns.close()
-            raise IncidentsError(f"{self.path} was in use by others for {PATIENCE:g} s: {error}; try again") from error
-        try:
-            yield
-        finally:
-            turns.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._now.datastore.close()
+        super().close()
 
     def act(self, name: str, act: Callable[..., None], **how: Any) -> Incident:
         """Do what somebody wants, `act(incident, time, **how)`, and record it; the incident afterwards.
@@ -200,7 +229,7 @@ class Incidents(Application[UUID]):
 
     def _refuse_second(self, incident: Incident) -> None:
         """One incident of a key is open at a time, and alerts belong to the newest."""
-        newest = [other for other in self.all() if other.key == incident.key][-1]
+        newest = self.follow().newest(incident.key)
         if newest.id != incident.id:
             what = f"incident {incident.name} cannot be reopened: {newest.name} of the same rule and symbol came after it"
             raise IncidentRefused(f"{what}; see to that one")
@@ -215,14 +244,18 @@ class Incidents(Application[UUID]):
             recordings = self.events.put([*heard, *events])
         except RecordConflictError:
             raise
-        except PersistenceError as error:
+        except (PersistenceError, sqlite3.Error) as error:
             raise IncidentsError(f"{self.path} cannot be written: {error}; nothing of it was recorded") from error
         for incident in incidents:
             fresh = incident.collect_events()
             if fresh and incident.version // SNAPSHOT_EVENTS > (incident.version - len(fresh)) // SNAPSHOT_EVENTS and self.snapshots:
                 self.snapshots.put([Incident.Snapshot.take(incident)])
             self._tell(incident, fresh)
-        return recordings[-1].notification.id if recordings else 0
+        last = recordings[-1].notification.id if recordings else 0
+        if last // SECTION > (last - len(recordings)) // SECTION:  # now and then, that whoever asks does not wait for all of it
+            with suppress(PersistenceError, sqlite3.Error):  # it is recorded: whoever asks next follows
+                self._follow()
+        return last
 
     def _tell(self, incident: Incident, events: Sequence[Any]) -> None:
         if self.broker is None:
@@ -238,20 +271,3 @@ def told(incident: Incident) -> dict[str, Any]:
     names = ("strategy", "rule", "symbol", "severity", "message", "count", "level", "raised_at", "acknowledged_by", "acknowledged_at")
     facts = {name: getattr(incident, name) for name in (*names, "snoozed_until", "cleared_at", "resolved_at")}
     return {"id": incident.id.hex, "state": incident.state, **facts}
-
-
-def check_file(path: Path, create: bool) -> None:
-    """Raise what is wrong with a file of incidents before the library makes its tables in it."""
-    if not path.exists():
-        if not create:
-            raise UsageError(f"there is no file {path}; -o incidents:{path} of a run makes it")
-        if not path.absolute().parent.is_dir():
-            raise IncidentsError(f"{path} cannot be made: there is no folder {path.absolute().parent}; make the folder first")
-        return
-    try:
-        with closing(sqlite3.connect(path)) as db:
-            tables = {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error as error:
-        raise IncidentsError(f"{path} is no file of incidents: {error}; name another file") from error
-    if tables and "stored_snapshots" not in tables:
-        raise IncidentsError(f"{path} is a database of something else (tables: {', '.join(sorted(tables))}); name another file")

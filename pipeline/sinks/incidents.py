@@ -16,8 +16,8 @@ __all__ = ["IncidentSink"]
 class IncidentSink:
     """Incidents in a SQLite file; each write is one transaction, on the disk when it returns, and an alert counts once for ever.
 
-    With a `broker` it tells there what happens to them. Raises UsageError where the URL names no file, IncidentsError where
-    the file cannot be used.
+    What happens to them it tells on a `broker`: this one, or that of the run. Raises UsageError where the URL names no file,
+    IncidentsError where the file cannot be used.
     """
 
     idempotent = True
@@ -29,6 +29,10 @@ class IncidentSink:
         self.destination = destination_of(name)
         self.incidents = Incidents(name, broker=broker)
         self._desk = IncidentDesk(self.incidents, storm)
+
+    def tell_on(self, broker: "Broker") -> None:
+        """The broker of the run, for want of one of its own."""
+        self.incidents.broker = self.incidents.broker or broker
 
     def write(self, alerts: Sequence[Alert]) -> None:
         """Take those that are not known yet, all of them or none."""

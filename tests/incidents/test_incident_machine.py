@@ -120,6 +120,7 @@ class Life(RuleBasedStateMachine):
             for each in self.incidents.all()
         ]  # fmt: skip
         assert found == self.model
+        assert self.incidents.current(resolved=True) == self.incidents.all()
 
 
 TestLife = Life.TestCase
