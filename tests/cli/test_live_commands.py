@@ -123,6 +123,7 @@ def test_record_says_how_to_replay(folder, scripted):
     assert rxtape("replay", "tape", "-s", "above.py").exit_code == 0
 
 
+@pytest.mark.slow
 def test_the_live_demo_says_over_a_socket_what_the_replay_says(folder):
     replayed, lived = rxtape("demo", "-o", "replayed.jsonl"), rxtape("demo", "--live", "-o", "lived.jsonl")
     assert replayed.exit_code == lived.exit_code == 0, lived.output

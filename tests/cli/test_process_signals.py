@@ -94,7 +94,10 @@ sys.meta_path.insert(0, Interrupts())
 """
 
 
-@pytest.mark.parametrize("module", ["pipeline.cli", "click", "pipeline.cli.replay", "rich", "numpy", "numba", "pipeline.rules", "pyarrow"])
+LATER = ("click", "pipeline.cli.replay", "rich", "numba", "pipeline.rules", "pyarrow")
+
+
+@pytest.mark.parametrize("module", ["pipeline.cli", "numpy", *(pytest.param(name, marks=pytest.mark.slow) for name in LATER)])
 def test_fault_5_ctrl_c_while_the_program_is_being_imported_is_quiet(module, folder, tmp_path):
     run = replay(folder, "-o", f"parquet:{tmp_path / 'alerts'}", before=IMPORTING.format(module=module))
     said, complained = run.communicate()
@@ -203,6 +206,7 @@ def test_fault_5_a_reader_who_was_never_there_is_quiet_too(arguments, folder):
     assert run.returncode == 141
 
 
+@pytest.mark.slow
 def test_fault_5_a_reader_who_leaves_costs_the_other_sinks_nothing(folder, tmp_path):
     run = replay(folder, "-o", "console:", "-o", f"jsonl:{tmp_path / 'alerts'}", "--json")
     run.stdout.close()

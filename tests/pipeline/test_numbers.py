@@ -216,6 +216,7 @@ def definition_law(rows: int, samples: int, bounds: list[int | str], names: list
         assert_exact(name, window, ticks, found, places)
 
 
+@pytest.mark.slow
 def test_the_definition_law_at_60_000_over_300_thousand_rows():
     definition_law(300_000, 8, [100, "9s"], list(OPERATORS))
 

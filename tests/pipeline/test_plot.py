@@ -191,6 +191,7 @@ def test_averages_bands_and_extremes_lie_over_the_price_and_nothing_else_does():
 # Thinning.
 
 
+@pytest.mark.slow
 def test_a_million_ticks_are_thinned_and_no_spike_is_lost():
     random = np.random.default_rng(5)
     time = np.sort(random.integers(0, 23_400 * 10**9, 1_000_000))

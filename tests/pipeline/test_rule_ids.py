@@ -120,6 +120,7 @@ def test_the_run_for_other_processes_tells_of_every_rule():
     assert {alert.rule for alert in run(tape(SEED)).alerts} == {"rule", "joined", "trend", "silence", "large"}
 
 
+@pytest.mark.slow
 def test_a_run_continued_in_another_process_gives_the_same_alerts(tmp_path):
     ticks, cut = tape(SEED), 20 * BATCH_ROWS + 3
     before = run(ticks[:cut])

@@ -154,6 +154,7 @@ def check(case: Case) -> None:
     assert_same(told(case.strategy, ticks), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SLICES, ids=str)
 def test_a_strategy_tells_what_its_twin_tells_on_the_first_rows_of_a_day(case):
     check(case)

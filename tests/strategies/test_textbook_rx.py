@@ -1,5 +1,6 @@
 """The flagship in RxPY's own operators: the same alerts without its glitches, and the glitch that the engine does not have."""
 
+import pytest
 import reactivex
 from hurtful import hurtful_tape
 from reactivex import operators as ops
@@ -33,6 +34,7 @@ def test_textbook_form_gives_the_flagships_alerts_on_a_market():
     assert fast.alerts
 
 
+@pytest.mark.slow
 def test_textbook_form_gives_the_flagships_alerts_on_tapes_that_hurt():
     parameters = {"move": 1e-4, "over": "1s", "average": 3, "multiple": 0.5, "baseline": "4s"}
     found = 0

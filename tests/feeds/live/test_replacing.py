@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from fault_scripts import leaves_after, never_confirms, well_behaved
 from fault_server import FaultServer
 from kept import kept
@@ -30,6 +31,7 @@ async def test_fault_49_a_server_that_says_it_is_leaving_is_left_before_it_does(
         assert_made_before_broken(now.arrived)
 
 
+@pytest.mark.slow
 @virtual
 async def test_fault_49_names_of_connections_are_used_again():
     async with FaultServer(well_behaved) as server, kept(server, "A", session_seconds=HOUR) as now:

@@ -133,6 +133,7 @@ def test_at_a_pace_the_market_goes_on_while_nobody_listens():
     assert run(away()) == 10
 
 
+@pytest.mark.slow
 def test_as_fast_as_possible_the_tape_waits_while_nobody_listens():
     async def away():
         first, second = Read(), Read()
@@ -190,6 +191,7 @@ def test_at_a_pace_a_client_that_is_behind_is_cut_off_at_once(monkeypatch):
     assert waiting <= 1000 + 256
 
 
+@pytest.mark.slow
 def test_of_quotes_a_client_that_is_behind_gets_the_newest():
     async def behind():
         async with binance(recorded(quotes(100_000)), speed=1e9, most_waiting=300) as venue:
@@ -205,6 +207,7 @@ def test_of_quotes_a_client_that_is_behind_gets_the_newest():
     assert len(bids) < 100_000
 
 
+@pytest.mark.slow
 def test_a_client_that_asks_and_never_reads_is_cut_off():
     async def asking():
         said = []

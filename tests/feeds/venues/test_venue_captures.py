@@ -65,6 +65,7 @@ BINANCE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "venue", "trades", "quotes", "others"), BINANCE, ids=[row[0] for row in BINANCE])
 def test_recorded_frames_of_binance_say_what_a_plain_reading_says(path, venue, trades, quotes, others):
     frames = lines(path)
