@@ -21,7 +21,7 @@ from pipeline.journal import Content, Frame, Journal, Keep, Limits, Record
 from pipeline.journal.alert_sink import Patience
 from pipeline.journal.behind import WriteBehind
 from pipeline.journal.concealment import hidden, revealed
-from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record
+from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record, prints_of
 from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files
 from pipeline.journal.opening import Warn
@@ -297,7 +297,3 @@ class RunJournal:
         """What there is to say of it in the report."""
         began = f"went on after row {self.next_row:,} of" if self.next_row else "began"
         return [("journal", f"{began} {self.how.folder}, which ends with frame {self.journal.end:,}")]
-
-
-def prints_of(chosen: Sequence[Chosen]) -> dict[str, str]:
-    return {each.name: each.fingerprint for each in chosen}

@@ -1,7 +1,7 @@
 """What a run was told to do, as the log keeps it: its feed, its strategies, and what ran it."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from pipeline.journal.payloads import current
 if TYPE_CHECKING:
     from pipeline.strategy import Strategy
 
-__all__ = ["Chosen", "Configuration", "config_of", "config_record"]
+__all__ = ["Chosen", "Configuration", "config_of", "config_record", "prints_of"]
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -50,6 +50,11 @@ def place_of(kind: type) -> str:
         return kind.__module__
     path, here = Path(inspect.getfile(kind)).absolute(), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def prints_of(chosen: Sequence[Chosen]) -> dict[str, str]:
+    """The fingerprints of strategies, by name."""
+    return {each.name: each.fingerprint for each in chosen}
 
 
 class Configuration(msgspec.Struct, frozen=True):
