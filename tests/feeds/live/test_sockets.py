@@ -58,6 +58,7 @@ async def heard(kind, script, cuts, *, compressed, ending=b"", at_once=True, sto
     found = []
 
     def hear(message):
+        assert connection.hear is hear  # who hears no more is not told
         found.append(message)
         if stops and len(found) % stops == 0:
             connection.hear = None
@@ -92,7 +93,7 @@ def both(script, cuts, **how):
         return asyncio.run(run())
 
 
-ENDINGS = st.sampled_from([
+ENDINGS = [
     b"",
     Frame(Opcode.CLOSE, b"\x03\xe8bye").serialize(mask=False) + Frame(Opcode.TEXT, b"late").serialize(mask=False),
     Frame(Opcode.TEXT, b"masked").serialize(mask=True) + Frame(Opcode.TEXT, b"after").serialize(mask=False),
@@ -104,15 +105,24 @@ ENDINGS = st.sampled_from([
     b"\x81\x05abc",
     b"\x81",
     b"\x81\x7e\x00",
-])  # fmt: skip
+]  # fmt: skip
 
 
 @given(
-    st.lists(st.tuples(KINDS, LENGTHS), max_size=12), st.lists(st.integers(0, 1 << 20), max_size=12), st.booleans(), ENDINGS,
-    st.sampled_from([0, 1, 3]),
+    st.lists(st.tuples(KINDS, LENGTHS), max_size=12), st.lists(st.integers(0, 1 << 20), max_size=12), st.booleans(),
+    st.sampled_from(ENDINGS), st.sampled_from([0, 1, 3]),
 )  # fmt: skip
 def test_what_is_heard_at_once_is_what_the_library_alone_tells(script, cuts, compressed, ending, stops):
     alone, quick = both(script, cuts, compressed=compressed, ending=ending, stops=stops)
+    assert quick == alone
+
+
+@pytest.mark.parametrize("stops", [0, 1])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_however_it_ends(ending, stops):
+    """In pieces, so that it is heard at once from the first message on."""
+    script = [("text", 5), ("fragments", 20), ("text", 200), ("binary", 40)]
+    alone, quick = both(script, range(0, 1_000, 37), compressed=False, ending=ending, stops=stops)
     assert quick == alone
 
 
