@@ -37,6 +37,7 @@ def run(ctx: click.Context, /, json: bool, **options: Any) -> None:
     config = settle(options)
     live, recorded = config.values["live.sources"].value, config.values["feed.files"].value
     if bool(live) == bool(recorded):
+        config.checked()  # a slip in a name may be why
         found = "both [live] sources and [feed] files" if live else "neither [live] sources nor [feed] files"
         raise UsageError(f"{found} are given; name the one that the run shall listen to")
     report = run_live(config, json=json) if live else run_on_screen(job_of(config, (), (), outputs(json)), Screen(json))

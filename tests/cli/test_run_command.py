@@ -57,6 +57,7 @@ def test_run_does_what_the_file_says_and_goes_on_in_its_journal(working):
     [
         ((MINE,), "neither [live] sources nor [feed] files are given; name the one that the run shall listen to"),
         ((FEED, '[live]\nsources = ["binance:BTCUSDT"]', MINE), "both [live] sources and [feed] files are given"),
+        (('[feed]\nfile = "ticks.csv"', MINE), "rxtape.toml:2: feed.file is no setting; did you mean feed.files?"),
     ],
 )
 def test_what_a_run_listens_to_is_one_thing(working, sections, said):
