@@ -4,8 +4,9 @@ import pytest
 from runs import Above, ticks_of
 
 from pipeline import run
+from pipeline.alerts import Alert
 from pipeline.broker import Broker
-from pipeline.incidents import Incident, Incidents
+from pipeline.incidents import Incident, IncidentDesk, Incidents
 from pipeline.sinks.incidents import IncidentSink
 from pipeline.sinks.memory import MemorySink
 
@@ -51,3 +52,17 @@ def test_a_snooze_silences_what_the_run_tells_of_the_incident_and_no_other_sink(
     assert heard
     assert [news for news in heard if news.incident["id"] == firing.id.hex] == []
     assert any(alert.symbol == firing.symbol and alert.event == "cleared" for alert in memory.alerts)
+
+
+def test_a_snooze_by_another_process_silences_a_run_that_goes_on(tmp_path, broker, heard):
+    def alert(time):
+        return Alert("SPY", time, strategy="s", id=str(time))
+
+    with Incidents(tmp_path / "i.db", broker=broker) as incidents, Incidents(tmp_path / "i.db", clock=lambda: 0) as other:
+        desk = IncidentDesk(incidents)
+        desk.take([alert(1)])
+        other.act(other.current()[0].name, Incident.snooze, by="ada", until=3)
+        desk.take([alert(2)])
+        desk.take([alert(3)])
+    broker.close()
+    assert [(news.event, news.time, news.incident["count"]) for news in heard] == [("raised", 1, 1), ("repeated", 3, 3)]
