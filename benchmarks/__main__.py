@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.broker import beside_a_stuck_one, deliveries
 from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.contenders.c_loop import w1_c
 from benchmarks.contenders.rxtape_run import VwapDeviation, as_ticks, judged
 from benchmarks.from_csv import from_csv
 from benchmarks.journal import journal_speeds
@@ -87,12 +88,16 @@ def ten_strategies(rounds: int) -> Table:
 
 
 def by_symbols(rounds: int) -> Table:
-    """M ticks/s for few and for many symbols, 4 M ticks each: a symbol costs a microsecond once."""
-    speeds: dict[int, float] = {}
+    """M ticks/s for few and for many symbols, 4 M ticks each, of rxtape and of the C loop: how much farther away memory is."""
+    speeds: dict[str, dict[int, float]] = {"rxtape": {}, "C loop": {}}
     for count in (10, 1_000, 100_000):
-        speeds[count] = median_speed(make_tape(rows=4_000_000, symbols=count), lambda: [VolumeSpike(move=THETA)], rounds)
-    spread = round(max(speeds.values()) / min(speeds.values()), 2)
-    return {f"{count:,}": round(speed, 2) for count, speed in speeds.items()} | {"spread": spread}
+        tape = make_tape(rows=4_000_000, symbols=count)
+        speeds["rxtape"][count] = median_speed(tape, lambda: [VolumeSpike(move=THETA)], rounds)
+        w1_c(tape, THETA)
+        seconds = statistics.median(seconds_of(lambda tape=tape: w1_c(tape, THETA)) for _ in range(rounds))
+        speeds["C loop"][count] = len(tape) / seconds / 1e6
+    table: Table = {f"{name}, {count:,}": round(speed, 2) for name, of in speeds.items() for count, speed in of.items()}
+    return table | {f"{name}, spread": round(max(of.values()) / min(of.values()), 2) for name, of in speeds.items()}
 
 
 def cold_start(rounds: int) -> Table:

@@ -106,7 +106,7 @@ class Ingress:
             self._trade(line, received, item, time, received if event is None else event)
         elif not item.old or line.heard:
             if not line.heard:
-                self._first(line, received)
+                self._first(line, received, time)
             self.counts.quotes += 1
             self._moved(time, received)
             self.counts.conflated += self._waiting.quote(time, line.place, item, received)
@@ -122,7 +122,7 @@ class Ingress:
             if trade.old:
                 counts.old += 1
                 return
-            self._first(line, received)
+            self._first(line, received, time)
             missed = NEW
         if waiting.trades >= self.capacity:
             counts.dropped += not trade.odd
@@ -142,9 +142,11 @@ class Ingress:
             self._time, self._time_at = time, received
         waiting.trade(time, line.place, trade, received, event)
 
-    def _first(self, line: Line, received: int) -> None:
+    def _first(self, line: Line, received: int, time: int) -> None:
         """The first that is heard of a symbol; what came since an earlier run is missed."""
         line.heard = True
+        if not self._time:  # a venue of the past has the time of its tape, not ours
+            self._moved(time, received)
         if line.place in self.away:
             self.away.discard(line.place)
             self._gap(line.place, "nobody listened between two runs", received)

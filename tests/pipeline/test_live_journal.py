@@ -130,3 +130,24 @@ def test_fault_26_a_disk_that_hangs_is_told_while_it_holds_a_live_run_up():
     assert [hang.owner for hang in hangs] == ["the journal's disk"]
     assert report.hangs == hangs
     assert encoded(held(files)[1])
+
+
+def test_a_venue_that_serves_a_tape_of_the_past_has_its_time_after_a_restart_too():
+    """What it says arrives a day later than it was; the GAP of the time between two runs is no reason to call it late."""
+    day = 86_400 * SECOND
+
+    def script(first, *values):
+        async def said(arrivals, streams):
+            arrivals.changed(StateChange("acme/1", "live", "", 0.0))
+            for number, price in enumerate(values, first):
+                arrivals.said("acme/1", START + day + number * SECOND, [trade(number, seconds=number, price=price)])
+                await asyncio.sleep(0)
+
+        return said
+
+    files = FaultyFiles()
+    spoken(files, script(1, 10.0, 11.0))
+    report, _ = spoken(files, script(5, 12.0, 13.0))
+    ticks, _ = held(files)
+    assert [(time - START) // SECOND for time in ticks.time.tolist()] == [1, 2, 5, 5, 6]
+    assert report.late_rows == 0
