@@ -118,7 +118,7 @@ def test_what_is_heard_at_once_is_what_the_library_alone_tells(script, cuts, com
 
 
 @pytest.mark.parametrize("stops", [0, 1])
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", ENDINGS, ids=range(len(ENDINGS)))
 def test_however_it_ends(ending, stops):
     """In pieces, so that it is heard at once from the first message on."""
     script = [("text", 5), ("fragments", 20), ("text", 200), ("binary", 40)]
