@@ -108,6 +108,6 @@ def test_at_the_end_a_sink_that_takes_alerts_has_all_the_time_unless_somebody_wa
     Cursors(journal.folder, journal.files).save(Cursor("slow", 1))
     for number in range(30):
         journal.append(alerts_record([alert(number)]), urgent=True)
-    outbox = Outbox(journal, {"slow": Slow()}, lambda *fault: None, Patience(at_end=0.1))
+    outbox = Outbox(journal, {"slow": Slow()}, lambda *fault: None, Patience(at_end=0.25))
     assert bool(outbox.close(soon=soon)) == soon
     outbox.followers["slow"]._thread.join()

@@ -120,7 +120,7 @@ def test_a_slow_sink_gets_everything_at_the_end_of_a_tape(monkeypatch):
     slow, ticks = Slow(), ticks_of(200)
     monkeypatch.setattr("pipeline.journal.follower.MOST_TOGETHER", 1)
     Cursors(FOLDER, files := FaultyFiles()).save(Cursor("Slow", 1))
-    report = run(ticks, Above(), sinks=[slow], journal=Journaling(FOLDER, files=files, patience=Patience(at_end=0.1)))
+    report = run(ticks, Above(), sinks=[slow], journal=Journaling(FOLDER, files=files, patience=Patience(at_end=0.4)))
     assert len(slow.alerts) == len(report.alerts) > 40
     assert report.undelivered == {}
 
