@@ -127,7 +127,9 @@ def steps(text: str) -> list[str]:
         start, end, step = (Decimal(part) for part in text.split(":"))
     except (ValueError, InvalidOperation) as error:
         raise ParameterError(f"{text!r} is no sweep; write from:to:step, such as 0.005:0.02:0.005, or values such as 1m,5m") from error
-    if not step or (end - start) / step < 0 or (end - start) / step > MOST_STEPS:
+    if step and (end - start) / step < 0:
+        raise ParameterError(f"{text!r} steps away from its end; write from:to:step, such as 0.005:0.02:0.005")
+    if not step or (end - start) / step > MOST_STEPS:
         raise ParameterError(f"{text!r} has no end, or more than {MOST_STEPS:,} steps; write from:to:step, such as 0.005:0.02:0.005")
     return [str(start + step * turn) for turn in range(int((end - start) / step) + 1)]
 

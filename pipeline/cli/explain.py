@@ -40,6 +40,8 @@ def explain(
     if (alert_id is None) == (symbol is None or at is None):
         raise UsageError("name an alert, or a moment: rxtape explain ID, or rxtape explain --symbol SPY --at 2013-10-08T15:48:40Z")
     given = loaded(strategy)
+    if alert_id is not None and (symbol or at or rule or (strategy and given is None)):
+        raise UsageError("an alert's id says which symbol, strategy and rule it is of; leave the others out, or name a moment in its place")
     if alert_id is not None:
         found = [explained(alert_id, journal, given)]
     else:

@@ -152,3 +152,10 @@ def test_a_users_projection_runs_over_an_old_journal():
 def test_a_projection_that_cannot_be_had_is_told(words, said):
     (line,) = problems(rxtape("journal", "project", *words, "--journal", "j"))
     assert said.split(";")[0] in line
+
+
+def test_an_id_takes_no_moment_no_rule_and_no_name_of_a_strategy():
+    for more in (["--strategy", "volume_breakot"], ["--rule", "rul"], ["--symbol", "SPY"], ["--at", "2013-10-08T15:48:40Z"]):
+        done = rxtape("explain", "1b98652", "--journal", "nowhere", *more)
+        assert done.exit_code == 2
+        assert "leave the others out" in done.stderr
