@@ -93,11 +93,12 @@ def test_progress_is_told_once_a_batch():
 
 
 def test_a_run_without_a_broker_has_one_of_its_own_and_closes_it():
+    before = set(threading.enumerate())  # of other tests
     made, heard = Run(ticks_of(), Above()), Heard()
     made.broker.subscribe("alerts.#", heard)
     report = made.go()
     assert heard == list(report.alerts) != []
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("rxtape-")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("rxtape-") and thread not in before] == []
     with pytest.raises(UsageError, match="has been closed"):
         made.broker.publish("a", 1)
 
