@@ -185,8 +185,9 @@ def test_gzip_members_one_after_another_are_one_file(tmp_path):
 
 
 def test_reading_can_stop_early_and_leaves_no_thread(tmp_path):
+    before = set(threading.enumerate())
     feed = RecordedCsv(*(lambda made: (made.path, made.layout))(csv(written(tmp_path, *lines(500)))), block_bytes=100)
     reader = feed.rows()
     next(reader)
     reader.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rxtape-csv")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rxtape-csv") and thread not in before]
