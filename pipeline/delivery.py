@@ -14,7 +14,7 @@ from pipeline.errors import ReaderLeft, UsageError
 from pipeline.functions import distinct
 from pipeline.journal.outbox import Outbox
 from pipeline.journaling import RunJournal
-from pipeline.plugins import open_sink
+from pipeline.plugins import open_sink, sink_label
 from pipeline.sinks import Sink
 from pipeline.sinks.files import Destinations
 from pipeline.sinks.worker import SinkWorker
@@ -54,7 +54,7 @@ class Delivery:
                     )
                 if isinstance(sink, str):
                     undo.callback(made.close)
-                name = getattr(made, "label", sink if isinstance(sink, str) else type(sink).__name__)
+                name = sink_label(sink) if isinstance(sink, str) else getattr(made, "label", type(sink).__name__)
                 name = distinct(name, opened) if journal is None else told_apart(journal.how.conceal(name), opened)
                 destinations.occupy(getattr(made, "destination", ""), name)
                 if hasattr(made, "tell_on"):

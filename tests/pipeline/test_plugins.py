@@ -36,9 +36,9 @@ def test_when_one_sink_cannot_be_opened_the_others_are_closed_again(tmp_path, mo
             self.closed += 1
 
     opened = Closeable()
-    monkeypatch.setattr("pipeline.delivery.open_sink", lambda url: opened if url == "good:" else plugins.open_sink(url))
+    monkeypatch.setattr("pipeline.delivery.open_sink", lambda url: opened if url == "memory:" else plugins.open_sink(url))
     with pytest.raises(SinkError):
-        Delivery(["good:", f"jsonl:{tmp_path}"], lambda name, error: None)
+        Delivery(["memory:", f"jsonl:{tmp_path}"], lambda name, error: None)
     assert opened.closed == 1
 
 
