@@ -86,12 +86,19 @@ def events_of(ticks: Ticks, counted: NDArray[np.bool_], lost: NDArray[np.bool_] 
     quotes = flags_of(ticks) if "bid" not in columns else counted if shift else ticks.quotes
     brings = counted.astype(np.int8) | (quotes.astype(np.int8) << 1)
     place = np.full(rows, -1) if shift else np.arange(rows)
-    found = (columns["time"] - shift, columns["symbol"], flags_of(ticks) if lost is None else lost, counted, brings, place)
+    found: tuple[NDArray[Any], ...] = (
+        columns["time"] - shift,
+        columns["symbol"],
+        flags_of(ticks) if lost is None else lost,
+        counted,
+        brings,
+        place,
+    )
     if not shift or root.lost is None:
         return found
     at = np.flatnonzero(root.lost)
     no = np.zeros(len(at), np.bool_)
-    gaps = (root.columns["time"][at], root.columns["symbol"][at], ~no, no, no.astype(np.int8), at)
-    joined = [np.concatenate(pair) for pair in zip(found, gaps, strict=True)]
+    gaps: tuple[NDArray[Any], ...] = (root.columns["time"][at], root.columns["symbol"][at], ~no, no, no.astype(np.int8), at)
+    joined: list[NDArray[Any]] = [np.concatenate(pair) for pair in zip(found, gaps, strict=True)]
     order = np.argsort(joined[0], kind="stable")
     return tuple(column[order] for column in joined)
