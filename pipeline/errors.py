@@ -157,6 +157,12 @@ class JournalError(RxtapeError):
     """A journal that cannot be opened, read or written."""
 
 
+class NoJournal(JournalError):
+    """A folder that holds no journal, or no folder."""
+
+    exit_code = 2
+
+
 class JournalLocked(JournalError):
     """Another process writes to the journal."""
 

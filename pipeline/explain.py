@@ -1,5 +1,6 @@
 """Why an alert fired, or did not: judged again from the journal, with the rows behind every value."""
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from pipeline.witness import Witness
 
 __all__ = ["explain", "explain_moment"]
 
+FEW = 3
+
 
 def explain(alert_id: str, journal: str | Path, strategy: Strategy | None = None) -> Explanation:
     """Why an alert of a journal was told: by the beginning of its id. `strategy` is the one that told it, if it cannot be made again.
 
-    Raises UnknownName where no alert has that id, UsageError where several have, or where its strategy makes its alerts by hand.
+    Raises UsageError where no alert has that id, or several have, or where its strategy makes its alerts by hand.
     """
     tape = JournalTape(journal)
     told = the_one(alert_id, alerts_in(tape), journal)
@@ -89,13 +92,14 @@ def explain_moment(
 
 
 def moment_of(tape: JournalTape, witness: Witness, symbol: str, at: int) -> Explanation:
-    run, frames = witness.run, 0
+    run, frames, beyond = witness.run, 0, ""
     for frame in tape.frames(witness.first):
         if frame.content is Content.TICKS:
             ticks = ticks_of(frame, run.graph.symbols)
             count, frames = int(np.searchsorted(ticks.time, at, side="right")), frame.seq
             if count:
                 run.judged_again(ticks[:count])
+            beyond = f", where it ends at {format_time(int(ticks.time[-1]))}" if int(ticks.time[-1]) < at else ""
             if count < len(ticks):
                 break
     if not witness.seen:
@@ -104,18 +108,24 @@ def moment_of(tape: JournalTape, witness: Witness, symbol: str, at: int) -> Expl
             raise UsageError(f"{symbol} has no row by {format_time(at)} in {tape.name}{since}; name a later time")
         raise UnknownName(f"symbol with a row of this rule by {format_time(at)}", symbol, run.graph.symbols)
     time, row, values = witness.seen[-1]
-    return witness.explanation(time, row, values, f"{tape.name} up to frame {frames:,}")
+    return witness.explanation(time, row, values, f"{tape.name} up to frame {frames:,}{beyond}")
 
 
 def the_one(alert_id: str, told: Iterator[Told], journal: str | Path) -> Told:
+    if not alert_id:
+        raise UsageError("an alert's id is empty; write its first letters, such as 1b98652")
     found: dict[str, Told] = {}
-    known: list[str] = []
+    newest: deque[Alert] = deque(maxlen=FEW)
+    count = 0
     for each in told:
-        known.append(each.alert.id)
+        count += 1
+        newest.append(each.alert)
         if each.alert.id.startswith(alert_id):
             found[each.alert.id] = each
     if not found:
-        raise UnknownName(f"alert of {journal}", alert_id, known)
+        shown = "; ".join(f"{alert.id[:8]} {alert.event} {alert.symbol} at {format_time(alert.time)}" for alert in reversed(newest))
+        more = f"its newest of {count:,}: {shown}; `rxtape journal export` writes them all" if count else "it has none at all"
+        raise UsageError(f"no alert of {journal} has an id that begins with {alert_id!r}; {more}")
     if len(found) > 1:
         raise UsageError(f"{len(found)} alerts of {journal} begin with {alert_id}: {', '.join(list(found)[:4])}; write more of the id")
     return next(iter(found.values()))

@@ -9,6 +9,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -71,6 +72,8 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 KEEP_VERSIONS = 8
 COMPILING: list[str] = []
 """The kernel that is being compiled now, if any."""
+COMPILED: dict[str, float] = {}
+"""The seconds that each kernel took which this process has compiled, and not found on disk."""
 
 
 def inline(function: Callable[P, R]) -> Callable[P, R]:
@@ -125,10 +128,13 @@ class Kernel(Generic[R]):
         signature = numba_type(hints["return"])(*arguments)
         kept = config.CACHE_DIR
         COMPILING.append(self.__name__)
+        began = time.perf_counter()
         config.CACHE_DIR = cache_folder()
         try:
             on_disk = Path(self.function.__code__.co_filename).is_file()
-            self._compiled = numba.njit(signature, cache=on_disk, **OPTIONS)(self.function)
+            self._compiled = made = numba.njit(signature, cache=on_disk, **OPTIONS)(self.function)
+            if not made.stats.cache_hits:
+                COMPILED[f"{self.__module__}.{self.__name__}"] = time.perf_counter() - began
         finally:
             config.CACHE_DIR = kept
             COMPILING.pop()

@@ -18,8 +18,10 @@ WITH_STRATEGY = "Where the one of the journal cannot be made again: NAME, file.p
 @click.option("--journal", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="The journal of the run.")
 @click.option("--symbol", metavar="NAME", help="Why did nothing fire for this symbol ...")
 @click.option("--at", metavar="TIME", help="... at this time (ISO 8601 with a zone)?")
-@click.option("--strategy", "-s", default="", metavar="NAME", help="Of this strategy only; or where it is to be had.")
-@click.option("--rule", default="", metavar="NAME", help="Of this rule only.")
+@click.option(
+    "--strategy", "-s", default="", metavar="NAME", help="Of a moment: of this strategy only. Or where the strategy is to be had."
+)
+@click.option("--rule", default="", metavar="NAME", help="Of a moment: of this rule only.")
 @click.option("--json", is_flag=True, help="One JSON object a rule.")
 def explain(
     alert_id: str | None, journal: Path, symbol: str | None, at: str | None, strategy: str, rule: str, json: bool
@@ -37,12 +39,12 @@ def explain(
     from pipeline.explain import explain_moment
     from pipeline.frames import moment
 
-    if (alert_id is None) == (symbol is None or at is None):
+    if (not alert_id) == (symbol is None or at is None):
         raise UsageError("name an alert, or a moment: rxtape explain ID, or rxtape explain --symbol SPY --at 2013-10-08T15:48:40Z")
     given = loaded(strategy)
-    if alert_id is not None and (symbol or at or rule or (strategy and given is None)):
+    if alert_id and (symbol or at or rule or (strategy and given is None)):
         raise UsageError("an alert's id says which symbol, strategy and rule it is of; leave the others out, or name a moment in its place")
-    if alert_id is not None:
+    if alert_id:
         found = [explained(alert_id, journal, given)]
     else:
         found = list(explain_moment(str(symbol), moment("--at", str(at)), journal, "" if given else strategy, rule, given))

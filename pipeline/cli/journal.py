@@ -121,8 +121,6 @@ def repair_(folder: Path, to: int) -> None:
     """
     from pipeline.journal.repair import repair
 
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; name that of a journal")
     aside = repair(folder, to)
     click.echo(tidy(f"the log of {folder} ends with frame {to:,}"))
     for path in aside:

@@ -7,7 +7,7 @@ from pipeline.cli.job import Job
 from pipeline.cli.screen import Screen
 from pipeline.errors import UnknownName, UsageError
 from pipeline.interruption import NOBODY_LISTENS
-from pipeline.kernels import cache_folder
+from pipeline.kernels import COMPILED, cache_folder
 from pipeline.plot import save_plot
 from pipeline.report import Report
 from pipeline.runner import Run
@@ -28,6 +28,8 @@ def run_on_screen(job: Job, screen: Screen) -> Report:
             report = run.go(job.outputs)
     if replaced and (report.set_aside or report.exit_code in (0, 1)):
         screen.say(f"the rows that {aside} held of an earlier run are replaced")
+    if (seconds := sum(COMPILED.values())) > 1:
+        screen.say(f"compiling kernels took {seconds:.1f} s of the time; the next run has them")
     if report.stopped_by != NOBODY_LISTENS:
         screen.summarize(report, aside)
     if job.plot is not None and report.ticks and not report.interrupted:

@@ -98,15 +98,15 @@ def table(found: Sequence[Any]) -> Iterator[str]:
 
 
 def followed(found: Any) -> str:
-    share = found.outcomes.get("followed")
-    return "" if share is None else f"{share:.1%}"
+    share, known = found.outcomes.get("followed"), found.outcomes.get("follow_known", 0)
+    return "" if share is None else f"{share:.1%} of {known:,}"
 
 
 def words(found: Any) -> Iterator[str]:
     """What is gained and lost, alert by alert."""
     yield f"{found.strategy!r}: {found.alerts:,} alerts; {len(found.kept):,} kept, {len(found.gained):,} gained, {len(found.lost):,} lost"
     if found.outcomes:
-        yield f"the move followed {followed(found) or 'an unknown share'} of what was raised"
+        yield f"the move followed {followed(found) or 'an unknown share of those'} raised"
     for what, alerts in (("gained", found.gained), ("lost", found.lost)):
         for alert in alerts[:SHOWN]:
             yield f"{what:<6}  {format_time(alert.time)}  {alert.symbol}  {alert.event}  {alert.message}"

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import JournalDamaged, JournalError, SnapshotMismatch
+from pipeline.errors import JournalDamaged, JournalError, SnapshotMismatch, UsageError
 from pipeline.journal.configuration import config_of
-from pipeline.journal.files import Files, RealFiles, refusals
+from pipeline.journal.files import Files, RealFiles
 from pipeline.journal.frames import Content, Frame, SegmentReader
-from pipeline.journal.mark import MARK, Mark
-from pipeline.journal.opening import look
+from pipeline.journal.mark import Mark
+from pipeline.journal.opening import journal_names, look
 from pipeline.journal.payloads import TicksHead, alerts_of, ticks_head, ticks_of
 from pipeline.journal.reading import Reader
-from pipeline.journal.recovery import Scan, Segment, digest_at, segment_names
+from pipeline.journal.recovery import Scan, Segment, digest_at
 from pipeline.journal.snapshots import KeptSnapshot, read_snapshot, snapshot_names
 from pipeline.symbols import SymbolTable
 
@@ -52,14 +52,9 @@ class Inventory:
 
 
 def inventory(folder: str | Path, *, files: Files | None = None, whole: bool = False) -> Inventory:
-    """Look at a journal, which may be written to meanwhile; `whole` reads all of it. Raises JournalDamaged, JournalError."""
+    """Look at a journal, which may be written to meanwhile; `whole` reads all of it. Raises NoJournal, JournalDamaged, JournalError."""
     disk, path = files or RealFiles(), Path(folder)
-    if not path.exists() and files is None:
-        raise JournalError(f"there is no folder {path}; name the one that --journal named")
-    with refusals(path, "cannot be read as a journal"):
-        names = disk.names(path)
-        if MARK not in names and not segment_names(names):
-            raise JournalError(f"{path} holds no journal; name the folder that --journal named")
+    names = journal_names(disk, path)
     found = Inventory(path, *look(disk, path, 0 if whole else ALL))
     for name in snapshot_names(names):
         try:
@@ -98,7 +93,7 @@ def verify(folder: str | Path, head: str = "", *, files: Files | None = None) ->
 def check_noted(found: Inventory, head: str, files: Files) -> None:
     seq, _, digest = head.partition(":")
     if not (seq.isdigit() and digest):
-        raise JournalError(f"{head!r} is no head; write SEQ:DIGEST, as `rxtape journal verify` shows it")
+        raise UsageError(f"{head!r} is no head; write SEQ:DIGEST, as `rxtape journal verify` shows it")
     there = digest_at(files, found.log.segments, int(seq)).hex()
     if there != digest:
         what = f"the digest there is {there}, {digest} was noted" if there else f"the log ends with frame {found.log.end:,}"

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.journal.files import Files, Held, refusals
+from pipeline.errors import NoJournal
+from pipeline.journal.files import Files, Held, RealFiles, refusals
 from pipeline.journal.frames import NEEDS
 from pipeline.journal.mark import MARK, Mark, read_mark, write_mark
-from pipeline.journal.recovery import Scan, Segment, Torn, check_mark, scan
+from pipeline.journal.recovery import Scan, Segment, Torn, check_mark, scan, segment_names
 from pipeline.journal.segment import OpenSegment
 
-__all__ = ["Opened", "Warn", "locked", "look", "recovered"]
+__all__ = ["Opened", "Warn", "journal_names", "locked", "look", "recovered"]
 
 LOCK = "LOCK"
 Warn = Callable[[object], None]
@@ -28,6 +29,18 @@ class Opened:
     segments: list[Segment]
     current: OpenSegment | None
     mark: Mark
+
+
+def journal_names(files: Files, folder: Path) -> list[str]:
+    """What is in the folder of a journal, sorted. Raises NoJournal for a folder that holds none, JournalError."""
+    if isinstance(files, RealFiles) and not folder.is_dir():
+        what = f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+        raise NoJournal(f"{what}; name the one that --journal named")
+    with refusals(folder, "cannot be read as a journal"):
+        names = files.names(folder)
+    if MARK not in names and not segment_names(names):
+        raise NoJournal(f"{folder} holds no journal; name the folder that --journal named")
+    return names
 
 
 def locked(files: Files, folder: Path) -> Held:

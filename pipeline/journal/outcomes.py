@@ -191,7 +191,7 @@ class Outcomes(Projection):
                 row[f"{name}_known"] = known["known"][place]
                 row[f"{name}_mean"] = share(known["total"][place], known["known"][place])
                 row[f"{name}_went_on"] = share(known["on"][place], known["known"][place])
-            rows.append(row | {"followed": share(known["followed"], known["follows"])})
+            rows.append(row | {"follow_known": known["follows"], "followed": share(known["followed"], known["follows"])})
         return rows
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.errors import JournalDamaged, JournalError
+from pipeline.errors import JournalDamaged, JournalError, UsageError
 from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files, RealFiles, refusals, write_whole
 from pipeline.journal.frames import SEGMENT, SegmentHead
 from pipeline.journal.mark import Mark, write_mark
-from pipeline.journal.opening import locked
+from pipeline.journal.opening import journal_names, locked
 from pipeline.journal.reading import Reader
 from pipeline.journal.recovery import first_of, segment_names
 from pipeline.journal.segment import OpenSegment
@@ -25,6 +25,7 @@ def repair(folder: str | Path, to: int, *, files: Files | None = None) -> list[P
     Raises JournalError where the log is not good up to there, and says up to where it is.
     """
     disk, path = files or RealFiles(), Path(folder)
+    journal_names(disk, path)
     lock = locked(disk, path)
     try:
         with refusals(path, "cannot be repaired"):
@@ -36,10 +37,10 @@ def repair(folder: str | Path, to: int, *, files: Files | None = None) -> list[P
 def repaired(files: Files, folder: Path, to: int) -> list[Path]:
     names = segment_names(files.names(folder))
     if not names:
-        raise JournalError(f"{folder} holds no segments; name the folder of a journal")
+        raise UsageError(f"{folder} holds no segments; there is nothing to cut")
     first = first_of(names[0])
     if not first <= to:
-        raise JournalError(f"the log begins with frame {first:,}; repair --to {to:,} would leave nothing: remove the folder instead")
+        raise UsageError(f"the log begins with frame {first:,}; repair --to {to:,} would leave nothing: remove the folder instead")
     reader = Reader(files, folder, first)
     try:
         for _ in reader.frames(to):

@@ -35,6 +35,23 @@ def test_a_moment_says_why_not():
     assert "the rule is inactive" in done.stdout
 
 
+def test_a_moment_after_the_tape_says_where_it_ends():
+    ends = "judged again from j up to frame 2, where it ends at 2013-10-08T08:"
+    assert ends in rxtape("explain", "--symbol", "SPY", "--at", "2013-10-09T00:00:00Z", "--journal", "j").stdout
+    assert "where it ends" not in rxtape("explain", "--symbol", "SPY", "--at", "2013-10-08T08:01:30Z", "--journal", "j").stdout
+
+
+def test_an_alert_that_is_not_there_is_told_with_the_newest_that_are():
+    (line,) = problems(rxtape("explain", "zzz", "--journal", "j"))
+    assert line.startswith(
+        f"no alert of j has an id that begins with 'zzz'; its newest of {len(ids())}: {ids()[-1][:8]} raised IBM at 2013-"
+    )
+    rxtape("replay", "ticks.csv", "-s", "mine.py", "--set", "above=99", "-o", "jsonl:none.jsonl", "--journal", "quiet")
+    assert problems(rxtape("explain", "zzz", "--journal", "quiet")) == [
+        "no alert of quiet has an id that begins with 'zzz'; it has none at all"
+    ]
+
+
 def test_a_strategy_that_has_moved_can_be_named(folder, monkeypatch):
     alert = ids()[0]
     Path("elsewhere").mkdir()
@@ -47,7 +64,7 @@ def test_a_strategy_that_has_moved_can_be_named(folder, monkeypatch):
 
 
 def test_what_is_asked_is_one_thing():
-    for words in ((), ("abc", "--symbol", "SPY", "--at", "2013-10-08T08:01:30Z"), ("--symbol", "SPY")):
+    for words in ((), ("",), ("abc", "--symbol", "SPY", "--at", "2013-10-08T08:01:30Z"), ("--symbol", "SPY")):
         (line,) = problems(rxtape("explain", *words, "--journal", "j"))
         assert line.startswith("name an alert, or a moment")
 
@@ -64,11 +81,13 @@ def test_whatif_takes_the_parameters_of_the_journal_and_changes_some():
 
 def test_whatif_says_how_often_a_move_followed():
     done = rxtape("whatif", "jump", "--set", "above=10", "--follow", "0.05", "--within", "2m", "--journal", "j")
-    assert "the move followed 100.0% of what was raised" in done.stdout
+    assert "the move followed 100.0% of 2 raised" in done.stdout
     lines = rxtape("whatif", "jump", "--sweep", "above=10,12", "--follow", "0.2", "--within", "2m", "--journal", "j").stdout.splitlines()
     assert [line.split() for line in lines] == [
-        ["above", "alerts", "kept", "gained", "lost", "followed"], ["10", "2", "1", "1", "1", "0.0%"], ["12", "2", "1", "1", "1"],
-    ]  # fmt: skip
+        ["above", "alerts", "kept", "gained", "lost", "followed"],
+        ["10", "2", "1", "1", "1", "0.0%", "of", "1"],
+        ["12", "2", "1", "1", "1"],
+    ]
 
 
 def test_a_journal_is_replayed_as_it_was_judged_and_by_others():

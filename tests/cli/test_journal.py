@@ -60,7 +60,7 @@ def test_verify_counts_and_a_noted_head_still_holds_after_more_was_written():
     assert rxtape("journal", "verify", "j", "--head", head).exit_code == 0
     assert "is not the log that was noted" in refused("verify", "j", "--head", "7:00")
     assert "the log ends with frame 8" in refused("verify", "j", "--head", "9:00")
-    assert "write SEQ:DIGEST" in refused("verify", "j", "--head", "last", code=1)
+    assert "write SEQ:DIGEST" in refused("verify", "j", "--head", "last", code=2)
 
 
 def test_one_flipped_byte_in_the_middle_is_refused_with_file_and_offset_and_repair_keeps_what_is_before_it():
@@ -116,9 +116,13 @@ def test_what_is_exported_is_what_was_journaled():
 
 def test_a_folder_without_a_journal_is_refused():
     Path("empty").mkdir()
-    assert "holds no journal" in refused("ls", "empty", code=1)
-    assert "there is no folder nowhere" in refused("verify", "nowhere", code=1)
-    assert "is no folder" in problems(rxtape("journal", "repair", "nowhere", "--to", "1"))[0]
+    assert "holds no journal" in refused("ls", "empty", code=2)
+    assert "there is no folder nowhere" in refused("verify", "nowhere", code=2)
+    Path("file").write_text("")
+    for folder, what in (("nowhere", "there is no folder nowhere"), ("file", "file is no folder"), ("empty", "empty holds no journal")):
+        assert what in refused("repair", folder, "--to", "1", code=2)
+        assert what in problems(rxtape("explain", "1b98652", "--journal", folder))[0]
+    assert not list(Path("empty").iterdir())
 
 
 def test_symbols_cannot_command_the_terminal(folder):

@@ -9,7 +9,7 @@ from faulty_files import Content as Bytes
 from faulty_files import FaultyFiles
 from journals import FOLDER, SMALL, filled, numbers, opened, said
 
-from pipeline.errors import JournalDamaged, JournalError, JournalTooNew
+from pipeline.errors import JournalDamaged, JournalError, JournalTooNew, UsageError
 from pipeline.journal import Content, Limits, Record
 from pipeline.journal.frames import FRAME, SEGMENT, SegmentHead, digest_of, pack
 from pipeline.journal.mark import MARK
@@ -346,7 +346,7 @@ def test_repair_takes_back_the_mark_and_the_first_frame_that_must_be_there():
     assert "checksum" in str(refused(files))
     repair(FOLDER, 110, files=files)
     assert opened(files).end == 110
-    with pytest.raises(JournalError, match="would leave nothing"):
+    with pytest.raises(UsageError, match="would leave nothing"):
         repair(FOLDER, 0, files=closed(2))
 
 

@@ -1,5 +1,7 @@
 """Why an alert fired, judged again from the journal: the same bits, the rows behind each value, the terms that hold and that fail."""
 
+from collections import Counter
+
 import msgspec
 import numpy as np
 import pytest
@@ -112,10 +114,13 @@ def test_what_cannot_be_explained_says_why(tmp_path):
     ups = next(each.alert for each in alerts_in(JournalTape(tmp_path / "j")) if each.alert.strategy == "ups")
     with pytest.raises(UsageError, match="makes the alerts of rule by hand"):
         explain(ups.id, tmp_path / "j", Ups())
-    with pytest.raises(UnknownName, match="no alert of"):
+    with pytest.raises(UsageError, match="no alert of"):
         explain("nothing", tmp_path / "j")
-    with pytest.raises(UsageError, match="write more of the id"):
+    with pytest.raises(UsageError, match="an alert's id is empty"):
         explain("", tmp_path / "j")
+    ((letter, count),) = Counter(each.alert.id[0] for each in alerts_in(JournalTape(tmp_path / "j"))).most_common(1)
+    with pytest.raises(UsageError, match=f"{count} alerts of .* begin with {letter}: .*write more of the id"):
+        explain(letter, tmp_path / "j")
     with pytest.raises(UnknownName, match="no symbol with a row"):
         list(explain_moment("ZZZ", 1 << 62, tmp_path / "j", given=Above()))
     with pytest.raises(UnknownName, match="no strategy of the journal named 'abov'"):
@@ -153,7 +158,7 @@ def test_of_a_journal_whose_beginning_is_gone_the_rest_is_explained_from_a_snaps
         name.unlink()
     with pytest.raises(JournalError, match="cannot be judged again: the log of"):
         explain(left[0].id, folder, Above())
-    with pytest.raises(UnknownName):
+    with pytest.raises(UsageError):
         explain(alerts[0].id, folder, Above())
 
 
