@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from platform import python_version
 from time import monotonic_ns
 from types import TracebackType
 from typing import Self
@@ -21,7 +20,7 @@ from pipeline.journal import Content, Frame, Journal, Keep, Limits, Record
 from pipeline.journal.alert_sink import Patience
 from pipeline.journal.behind import WriteBehind
 from pipeline.journal.concealment import hidden, revealed
-from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record, prints_of
+from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record, prints_of, versions_here
 from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files
 from pipeline.journal.opening import Warn
@@ -162,10 +161,7 @@ class RunJournal:
         return None if last is None else ticks_of(last, self.graph.symbols)[-1:]
 
     def _configuration(self) -> Configuration:
-        from importlib.metadata import version
-
-        versions = {name: version(name) for name in ("rxtape", "numpy", "numba")} | {"python": python_version()}
-        return Configuration(self.how.conceal(self.feed), self._chosen, dict(self._settings), versions)
+        return Configuration(self.how.conceal(self.feed), self._chosen, dict(self._settings), versions_here())
 
     # While the run goes on.
 

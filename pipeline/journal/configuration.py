@@ -2,7 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +17,7 @@ from pipeline.journal.payloads import current
 if TYPE_CHECKING:
     from pipeline.strategy import Strategy
 
-__all__ = ["Chosen", "Configuration", "config_of", "config_record", "prints_of"]
+__all__ = ["Chosen", "Configuration", "config_of", "config_record", "prints_of", "versions_here"]
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -50,6 +53,12 @@ def place_of(kind: type) -> str:
         return kind.__module__
     path, here = Path(inspect.getfile(kind)).absolute(), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+@cache
+def versions_here() -> dict[str, str]:
+    """What judges: the releases of rxtape, of what its kernels stand on, and of Python."""
+    return {name: version(name) for name in ("rxtape", "numpy", "numba")} | {"python": python_version()}
 
 
 def prints_of(chosen: Sequence[Chosen]) -> dict[str, str]:

@@ -175,6 +175,7 @@ def folder_of(library: Path, cache: Path) -> Path:
     return Path(shown.stdout.strip())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache is elsewhere")
 def test_a_change_of_any_source_is_another_version_of_the_kernels(tmp_path):
     """numba looks at a kernel's own file only; a changed step in another file must not leave a stale kernel behind."""

@@ -1,5 +1,6 @@
 """Plug-ins: things by name and sinks by URL, and the words for those that are broken."""
 
+import os
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_a_plugin_that_cannot_be_made_is_named(monkeypatch):
     def broken(target: str) -> None:
         raise ConnectionError("no route to host")
 
-    monkeypatch.setattr(plugins, "entry_points", lambda group, name=None: [Point("far", "far:Sink", "far", broken)])
+    monkeypatch.setattr(plugins, "offered", lambda group: [Point("far", "far:Sink", "far", broken)])
     with pytest.raises(SinkError, match="far:away cannot be opened: ConnectionError: no route to host"):
         plugins.open_sink("far:away")
 
@@ -88,11 +89,10 @@ def ramp(monkeypatch):
     """The feeds that there are, and two more."""
     points = [Point("ramp", "ramp:Ramp", "rxtape-ramp", Ramp), Point("nothing", "ramp:nothing", "rxtape-ramp", lambda: 5)]
 
-    def known(group, name=None):
-        more = [point for point in points if group == "rxtape.feeds" and name in (None, point.name)]
-        return [*(entry_points(group=group) if name is None else entry_points(group=group, name=name)), *more]
+    def known(group):
+        return [*entry_points(group=group), *(points if group == "rxtape.feeds" else [])]
 
-    monkeypatch.setattr(plugins, "entry_points", known)
+    monkeypatch.setattr(plugins, "offered", known)
 
 
 def test_feeds_by_url(ramp):
@@ -140,9 +140,20 @@ def test_the_command_line_replays_a_feed_by_its_name(ramp, tmp_path, monkeypatch
 def test_a_broken_plugin_is_named_and_so_is_a_clash(monkeypatch):
     points = [Point("kite", "kite:Sink", "rxtape-kite", ImportError("no module named wind"))]
     points += [Point("twin", "one:Sink", "one", MemorySink), Point("twin", "two:Sink", "two", MemorySink)]
-    monkeypatch.setattr(plugins, "entry_points", lambda group, name=None: [point for point in points if name in (None, point.name)])
+    monkeypatch.setattr(plugins, "offered", lambda group: points)
     with pytest.raises(UsageError, match=r"'kite' \(kite:Sink, of rxtape-kite\) cannot be loaded: ImportError: no module named wind"):
         plugins.open_sink("kite:")
     with pytest.raises(UsageError, match="'twin' is offered by one and two"):
         plugins.open_sink("twin:")
     assert [(plugin.name, bool(plugin.problem())) for plugin in plugins.plugins("sink")] == [("kite", True), ("twin", True), ("twin", True)]
+
+
+def test_a_package_that_is_installed_meanwhile_is_known_at_once(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "late" not in [plugin.name for plugin in plugins.plugins("sink")]
+    (tmp_path / "late.py").write_text("from pipeline.sinks.memory import MemorySink as Late\n")
+    (info := tmp_path / "late-1.0.dist-info").mkdir()
+    (info / "METADATA").write_text("Name: late\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[rxtape.sinks]\nlate = late:Late\n")
+    os.utime(tmp_path, ns=(0, os.stat(tmp_path).st_mtime_ns + 1))
+    assert isinstance(plugins.open_sink("late:"), MemorySink)

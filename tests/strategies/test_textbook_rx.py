@@ -4,6 +4,7 @@ import pytest
 import reactivex
 from hurtful import hurtful_tape
 from reactivex import operators as ops
+from tries import THOROUGH
 
 from feeds.synthetic import market
 from pipeline import combine_latest
@@ -21,7 +22,7 @@ def said(report):
     return [(alert.time, alert.symbol, alert.event, round(alert.values["change"], 12)) for alert in report.alerts]
 
 
-def synthetic_day(ticks=13_000):
+def synthetic_day(ticks=13_000 if THOROUGH else 6_500):
     made = market(ticks=ticks, span=2_400_000_000_000)
     columns = made.columns
     return Ticks.of(columns["time"], columns["symbol"] + 1, SymbolTable(made.symbols), price=columns["price"], size=columns["size"])
