@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from feeds.venues.venue import Said, Stream
+from feeds.venues.venue import Said, Stream, Trades
 
 __all__ = ["Arrivals", "State", "StateChange"]
 
@@ -24,6 +24,12 @@ class Arrivals(Protocol):
 
     def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
         """What a frame said, in order; `received` is the wall clock at its arrival, ns UTC. Never blocks."""
+
+    def traded(self, connection: str, received: int, trades: Trades) -> None:
+        """Trades that came together; as if each were said on its own."""
+
+    def has_room(self, count: int) -> bool:
+        """Whether there is room for so many trades, with no need to wait between them."""
 
     def paused(self) -> None:
         """All that had arrived on a connection has been said: a good moment to judge it."""

@@ -10,7 +10,7 @@
 and from each of them STOPPED: closed, replaced, or access refused. Times are seconds of a monotonic clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 
 from feeds.live.actions import Action, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
@@ -60,8 +60,7 @@ class Connection:
         if self.over or not self._opening:
             return []
         limits = self.venue.limits
-        self._opening = self._replacing = self._settled = False
-        self._reading = True
+        self._opening, self._replacing, self._settled, self._reading = False, False, False, True
         self._logins = Logins(self.venue.logins(), now, self.patience.answer_within)
         self._replace_at = now + limits.session_seconds * self.random.uniform(0.9, 0.98)
         self._ping_at = FOREVER if limits.ping is None else now + limits.ping_seconds
@@ -79,10 +78,9 @@ class Connection:
 
     def heard(self, now: float, items: Sequence[Said]) -> list[Action]:
         """A frame has said these. It is written for market data, which costs a look at each item."""
-        actions: list[Action] = []
         if self.state not in TALKING:
-            return actions
-        subscriptions, fresh = self.subscriptions, False
+            return []
+        actions, subscriptions, fresh = list[Action](), self.subscriptions, False
         for item in items:
             if isinstance(item, Trade | Quote):
                 each = (subscriptions.trades if type(item) is Trade else subscriptions.quotes).get(item.symbol)
@@ -91,11 +89,16 @@ class Connection:
                     fresh = fresh or not item.old
             elif isinstance(item, Reply | Refusal | Notice):
                 actions += self._answered(now, item)
-        if fresh and self.state in TALKING:
-            if self._spoke == NEVER or self.state != "live":
-                actions += self._first_words()
-            self._spoke = now
-        return actions
+        return actions + self._fresh(now) if fresh and self.state in TALKING else actions
+
+    def traded(self, now: float, symbols: Iterable[str]) -> list[Action]:
+        """Frames have told trades of these symbols, none of them old."""
+        if self.state not in TALKING:
+            return []
+        known = [each for each in map(self.subscriptions.trades.get, symbols) if each is not None]
+        for each in known:
+            self.subscriptions.spoke(now, each)
+        return self._fresh(now) if known else []
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed."""
@@ -207,8 +210,11 @@ class Connection:
             return [HangUp(), *self._stop(self._standing, everything=False)]
         return self._into(self.state, self._standing)
 
-    def _first_words(self) -> list[Action]:
+    def _fresh(self, now: float) -> list[Action]:
         """Market data: only this shows that the connection is worth what it was made for."""
+        known, self._spoke = self._spoke > NEVER and self.state == "live", now
+        if known:
+            return []
         self.backoff.reset()
         self._bears = self.patience.stale_after * self.patience.reconnect_after
         return self._into("live", self._standing) if self.state != "live" else []

@@ -7,19 +7,20 @@ newest of a symbol is needed.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from feeds.live.arrivals import StateChange
 from feeds.live.counts import Counts, Heard
-from feeds.live.line import Item, Line, Lines
+from feeds.live.line import Item, Line, Lines, old_first
+from feeds.live.tape_time import TapeTime
 from feeds.live.trade_ids import AFRESH, DUPLICATE, NEW
 from feeds.live.waiting import GAP, HEARTBEAT, Waiting
-from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, Stream, Trade, Unknown
+from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, Stream, Trade, Trades, Unknown
 from pipeline.durations import SECOND
 from pipeline.ingest import RawRows
 
 __all__ = ["AHEAD", "Ingress"]
 
-LAST = 1 << 62
 MARKET = (Trade, Quote)
 AHEAD = 600 * SECOND
 """An event time so far ahead of its arrival is an error of the venue: taken over, it would hold the tape's time there."""
@@ -48,7 +49,7 @@ class Ingress:
         self._losing, self.away = set[int](), set[int]()
         self._impatient = self.closing = False
         self._asleep = True
-        self._time = self._time_at = 0
+        self._tape = TapeTime()
         self.on_corrected: Callable[[str, int | str, str], None] = lambda symbol, trade_id, what: None
         self.on_gap: Callable[[str, str], None] = lambda symbol, reason: None
         self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
@@ -67,33 +68,50 @@ class Ingress:
                 line = (lines.trades if type(item) is Trade else lines.quotes).get(item.symbol)
                 if line is None:
                     self.counts.unasked += 1
-                elif line.heard_from == connection or self._hears(line, connection, received, item):
+                elif line.heard_from == connection or line.hears(connection, received, item):
                     self._take(line, received, item)
                 if item.time is not None:
                     heard.lag_ns = received - item.time
             else:
                 self._note(lines, connection, received, item)
-        if self._asleep and self._waiting.rows:
-            self._asleep = False
-            self._wake()
+        self._rouse()
+
+    def traded(self, connection: str, received: int, trades: Trades) -> None:
+        """Queue trades of one frame each: at once as many as are simply the next ones, then one by one."""
+        lines = self._of.get(connection) or self._lines_of(connection)
+        places = list[int]()
+        if not self._losing and len(trades.time) <= self.capacity - self._waiting.trades and max(trades.time) <= received + AHEAD:
+            for symbol, event, number in zip(trades.symbol, trades.time, trades.trade_id, strict=True):
+                line = lines.trades.get(symbol)
+                if line is None or line.heard_from != connection or not line.heard or not line.ids.follows(number, event):
+                    break
+                line.spoke = received
+                places.append(line.place)
+        if count := len(places):
+            counts, heard = self.counts, self.heard[connection]
+            counts.frames, counts.trades, heard.frames = counts.frames + count, counts.trades + count, heard.frames + count
+            heard.lag_ns = received - trades.time[count - 1]
+            self._tape.moved(max(trades.time[:count]) if self.by_event else received, received)
+            self._waiting.traded(places, trades, received)
+        for trade in trades.rows(count):
+            self.said(connection, received, (trade,))
+        self._rouse()
 
     def paused(self) -> None:
         """Let the owner judge what waits."""
-        if self._waiting.rows:
+        if len(self._waiting):
             self.on_pause()
+
+    def _rouse(self) -> None:
+        """Wake the owner, if there is something for him."""
+        if self._asleep and len(self._waiting):
+            self._asleep = False
+            self._wake()
 
     def _lines_of(self, connection: str) -> Lines:
         found = self._of[connection] = self.lines[connection.rpartition("/")[0]]
         self.heard[connection] = Heard()
         return found
-
-    def _hears(self, line: Line, connection: str, received: int, item: Item) -> bool:
-        """Whether this connection is the one that is heard."""
-        if line.heard_from:
-            line.hold(connection, received, item)
-            return False
-        line.heard_from = connection
-        return True
 
     def _take(self, line: Line, received: int, item: Item) -> None:
         line.spoke = received
@@ -108,7 +126,7 @@ class Ingress:
             if not line.heard:
                 self._first(line, received, time)
             self.counts.quotes += 1
-            self._moved(time, received)
+            self._tape.moved(time, received)
             self.counts.conflated += self._waiting.quote(time, line.place, item, received)
 
     def _trade(self, line: Line, received: int, trade: Trade, time: int, event: int) -> None:
@@ -138,15 +156,14 @@ class Ingress:
             counts.odd += 1
             return
         counts.trades += 1
-        if time >= self._time:
-            self._time, self._time_at = time, received
+        self._tape.moved(time, received)
         waiting.trade(time, line.place, trade, received, event)
 
     def _first(self, line: Line, received: int, time: int) -> None:
         """The first that is heard of a symbol; what came since an earlier run is missed."""
         line.heard = True
-        if not self._time:  # a venue of the past has the time of its tape, not ours
-            self._moved(time, received)
+        if not self._tape.last:  # a venue of the past has the time of its tape, not ours
+            self._tape.moved(time, received)
         if line.place in self.away:
             self.away.discard(line.place)
             self._gap(line.place, "nobody listened between two runs", received)
@@ -176,7 +193,7 @@ class Ingress:
             return
         lines, gone = self._of.get(connection) or self._lines_of(connection), dict[int, None]()
         for stream in streams:
-            line = (lines.trades if stream.channel == "trades" else lines.quotes).get(stream.symbol)
+            line = lines.of(stream)
             if line is None:
                 continue
             if (meanwhile := line.leave(connection)) is not None:
@@ -186,15 +203,13 @@ class Ingress:
                 gone[line.place] = None
         for place in gone:
             self._gap(place, reason, self._clock())
-        if self._asleep and self._waiting.rows:
-            self._asleep = False
-            self._wake()
+        self._rouse()
 
     def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
         """The lines that the new connection has not spoken on yet are its own from now on; on the others, what it said comes in."""
         lines = self._of.get(old) or self._lines_of(old)
         for stream in streams:
-            line = (lines.trades if stream.channel == "trades" else lines.quotes).get(stream.symbol)
+            line = lines.of(stream)
             if line is not None and line.heard_from == old and not line.held:
                 line.heard_from = new
 
@@ -211,8 +226,8 @@ class Ingress:
 
     def _mark(self, place: int, kind: int, received: int) -> None:
         """A row of no price: its time is the tape's last and what has passed since."""
-        time = self._time + max(received - self._time_at, 0) if self.by_event else received
-        self._moved(time, received)
+        time = self._tape.after(received) if self.by_event else received
+        self._tape.moved(time, received)
         self._waiting.mark(time, place, kind, received)
 
     def _tell_losses(self, received: int) -> None:
@@ -224,16 +239,10 @@ class Ingress:
     def beat(self) -> None:
         """A second has passed on a living connection: where nothing has come, the tape's time moves on by a HEARTBEAT row."""
         now = self._clock()
-        if self._time and now - self._time_at >= SECOND:
+        if self._tape.last and now - self._tape.at >= SECOND:
             self._mark(0, HEARTBEAT, now)
             self.counts.heartbeats += 1
-            if self._asleep:
-                self._asleep = False
-                self._wake()
-
-    def _moved(self, time: int, received: int) -> None:
-        if time >= self._time:
-            self._time, self._time_at = time, received
+            self._rouse()
 
     # frames that could not be read, states
 
@@ -256,6 +265,10 @@ class Ingress:
         """Whether connections shall wait."""
         return self._waiting.trades >= self.capacity and not self._impatient
 
+    def has_room(self, count: int) -> bool:
+        """Whether so many trades find room."""
+        return self._waiting.trades + count <= self.capacity
+
     async def room(self) -> None:
         """Until half of the queue is free, for `patience` at most; after that, trades that find no room are left out and told as GAP."""
         self._room.clear()
@@ -267,34 +280,20 @@ class Ingress:
     def spoke(self) -> dict[str, int]:
         """When each symbol was last heard, ns as received; 0 where it never was."""
         found = dict.fromkeys(self.names, 0)
-        for lines in self.lines.values():
-            for line in (*lines.trades.values(), *lines.quotes.values()):
-                name = self.names[line.place - 1]
-                found[name] = max(found[name], line.spoke)
+        for line in chain.from_iterable(lines.all for lines in self.lines.values()):
+            name = self.names[line.place - 1]
+            found[name] = max(found[name], line.spoke)
         return found
 
     def take(self, rows: int) -> RawRows | None:
         """Up to that many rows, as columns, for the tape; None where nothing waits."""
-        if not self._waiting.rows:
+        if not len(self._waiting):
             self._asleep = True
             return None
         taken = self._waiting.take(rows)
         if self._waiting.trades <= self.capacity // 2:
             self._impatient = False
             self._room.set()
-        if self._losing and not self._waiting.rows:
+        if self._losing and not len(self._waiting):
             self._tell_losses(self._clock())
         return taken
-
-
-def old_first(items: Sequence[Said]) -> Sequence[Said]:
-    """What the venue repeats, in order of time: some give the newest first."""
-    if len(items) > 1 and type(items[0]) is Trade and items[0].old:
-        return sorted(items, key=age)
-    return items
-
-
-def age(item: Said) -> tuple[int, int]:
-    if not isinstance(item, Trade):
-        return LAST, 0
-    return item.time or 0, item.trade_id if isinstance(item.trade_id, int) else 0

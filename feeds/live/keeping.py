@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from feeds.live.clock import Clock, Timer
 from feeds.live.connection import Connection
 from feeds.live.refusals import of_end, of_failure, plain
 from feeds.live.sockets import Dial, HeardAtOnce, part, place_of
-from feeds.venues.venue import BadFrame, Decoder
+from feeds.venues.venue import BadFrame, Decoder, ManyAtOnce
 
 __all__ = ["KeptConnection", "Owner"]
 
@@ -150,6 +150,17 @@ class KeptConnection:
             if arrivals.full:
                 socket.hear = None
 
+        if isinstance(decoder, ManyAtOnce):
+            together = self._hearing_together(decoder)
+
+            def all_at_once(frames: Sequence[bytes]) -> bool:
+                try:
+                    return self._talk is not talk or (arrivals.has_room(len(frames)) and together(frames))
+                except Exception as error:  # noqa: BLE001  # as above
+                    self.owner.broken(error)
+                    return True
+
+            socket.hear_together = all_at_once
         socket.pause = arrivals.paused
         try:
             while True:
@@ -163,7 +174,7 @@ class KeptConnection:
                     machine.read_on(self.clock.now())
                     self._arm()
         finally:
-            socket.hear = socket.pause = None
+            socket.hear = socket.hear_together = socket.pause = None
 
     def _hearing(self, decoder: Decoder) -> Callable[[bytes], None]:
         """What is written for the busiest moment: a frame costs its decoding, and little else."""
@@ -184,6 +195,23 @@ class KeptConnection:
                 actions = machine.heard(now(), items)
                 if actions or machine.due != self._armed_for:
                     self._do(actions)
+
+        return hear
+
+    def _hearing_together(self, decoder: ManyAtOnce) -> Callable[[Sequence[bytes]], bool]:
+        """For frames that came at once: whether they could be heard together."""
+        arrivals, machine, name, now, received = self.arrivals, self.machine, self.name, self.clock.now, self._received
+
+        def hear(frames: Sequence[bytes]) -> bool:
+            stamp = received()
+            trades = decoder.decode_together(frames)
+            if trades is None:
+                return False
+            arrivals.traded(name, stamp, trades)
+            actions = machine.traded(now(), set(trades.symbol))
+            if actions or machine.due != self._armed_for:
+                self._do(actions)
+            return True
 
         return hear
 

@@ -8,13 +8,15 @@ comes in, without what the old one has told already.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from feeds.live.trade_ids import ConsecutiveIds, RecentIds, TradeIds
-from feeds.venues.venue import Quote, Trade
+from feeds.venues.venue import Quote, Said, Stream, Trade
 
-__all__ = ["HELD", "Line", "Lines"]
+__all__ = ["HELD", "Line", "Lines", "old_first"]
 
+LAST = 1 << 62
 HELD = 1024
 """What is held back of a connection that is not heard yet; the oldest goes first, and was told by the other."""
 
@@ -32,9 +34,13 @@ class Line:
     spoke: int = 0
     held: dict[str, deque[tuple[int, Item]]] = field(default_factory=dict)
 
-    def hold(self, connection: str, received: int, item: Item) -> None:
-        """Keep what a connection says that is not heard yet."""
-        self.held.setdefault(connection, deque(maxlen=HELD)).append((received, item))
+    def hears(self, connection: str, received: int, item: Item) -> bool:
+        """Whether a connection is the one that is heard, as the first to speak is; what another says is kept."""
+        if not self.heard_from:
+            self.heard_from = connection
+        elif self.heard_from != connection:
+            self.held.setdefault(connection, deque(maxlen=HELD)).append((received, item))
+        return self.heard_from == connection
 
     def leave(self, connection: str) -> list[tuple[int, Item]] | None:
         """A connection has ended. What another had said meanwhile, which is heard from now on; None where there is no other."""
@@ -54,3 +60,21 @@ class Lines:
         self.consecutive = consecutive
         self.trades = {symbol: Line(place, ConsecutiveIds() if consecutive else RecentIds()) for symbol, place in own.items()}
         self.quotes = {symbol: Line(place, RecentIds()) for symbol, place in own.items()}
+        self.all = (*self.trades.values(), *self.quotes.values())
+
+    def of(self, stream: Stream) -> Line | None:
+        """That of a stream, if it was asked for."""
+        return (self.trades if stream.channel == "trades" else self.quotes).get(stream.symbol)
+
+
+def old_first(items: Sequence[Said]) -> Sequence[Said]:
+    """What the venue repeats, in order of time: some give the newest first."""
+    if len(items) > 1 and type(items[0]) is Trade and items[0].old:
+        return sorted(items, key=age)
+    return items
+
+
+def age(item: Said) -> tuple[int, int]:
+    if not isinstance(item, Trade):
+        return LAST, 0
+    return item.time or 0, item.trade_id if isinstance(item.trade_id, int) else 0

@@ -1,7 +1,7 @@
 """Opening and closing a websocket: the only place where connections meet the network."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from ssl import SSLContext
 from typing import Any
@@ -27,13 +27,15 @@ class HeardAtOnce(ClientConnection):
     """A connection whose messages can be heard as they are read from the network, without a task that is woken for each of them.
 
     While `hear` is a function it is called with each message that came in one piece; all others, and those that wait behind
-    one, come out of `recv`, in order. It must not raise.
+    one, come out of `recv`, in order. Several that came at once are offered to `hear_together` first, which says whether it has taken
+    them all. Neither may raise.
 
     handshake --> | frame | frame | ... each short, plain one --> hear
                   all else, byte for byte --> the library, which knows the protocol
     """
 
     hear: Callable[[bytes], None] | None = None
+    hear_together: Callable[[Sequence[bytes]], bool] | None = None
     pause: Callable[[], None] | None = None
     _framed, _tail, _owed, _longest = False, b"", 0, 0
     """Whether frames come; the beginning of one that is not whole yet; how much of the current one is still due to the library."""
@@ -84,29 +86,50 @@ class HeardAtOnce(ClientConnection):
         hear, size, longest = self._hearing(), len(data), self._longest
         place = min(self._owed, size)
         given, self._owed = 0, self._owed - place
+        frames, ends = list[bytes](), list[int]()
         while size - place >= 2:
             length, begin = data[place + 1], place + 2
             if length == 126:
-                length, begin = int.from_bytes(data[begin : begin + 2]), begin + 2
-            elif length > 126:  # very long, or masked, which is an error
-                length, begin = (int.from_bytes(data[begin : begin + 8]), begin + 8) if length == 127 else (ENDLESS, begin)
-            if begin > size:
-                break
+                if size - place < 4:
+                    break
+                length, begin = data[begin] << 8 | data[begin + 1], begin + 2
+            elif length == 127:
+                if size - place < 10:
+                    break
+                length, begin = int.from_bytes(data[begin : begin + 8]), begin + 8
+            elif length > 127:  # masked, which is an error
+                length = ENDLESS
             end = begin + length
-            if hear is None or length > longest or data[place] not in PLAIN:
+            plain = hear is not None and length <= longest and data[place] in PLAIN
+            if plain and end <= size and (frames or given == place):
+                frames.append(data[begin:end])
+                ends.append(end)
+                place = end
+            elif frames:
+                given = self._hear(frames, ends, given)
+                hear, frames, ends = self._hearing(), [], []
+            elif not plain:
                 self._owed = max(end - size, 0)
                 place = min(end, size)
             elif given < place:
                 self._take(data[given:place])
                 given, hear = place, self._hearing()
-            elif end > size:
-                break
             else:
-                hear(data[begin:end])
-                given = place = end
-                hear = self.hear
+                break
+        given = self._hear(frames, ends, given)
         self._take(data[given:place])
         self._tail = data[place:]
+
+    def _hear(self, frames: Sequence[bytes], ends: Sequence[int], given: int) -> int:
+        """Let frames be heard; where the last one ends that was, as one of them may be the last to be heard at once."""
+        if len(frames) > 1 and self.hear_together is not None and self.hear_together(frames):
+            return ends[-1]
+        for frame, end in zip(frames, ends, strict=True):
+            if self.hear is None:
+                break
+            self.hear(frame)
+            given = end
+        return given
 
     def _hearing(self) -> Callable[[bytes], None] | None:
         """Who hears the next message, if it may be heard at once: nothing waits before it, and the library is between two of them."""

@@ -20,6 +20,9 @@ class TradeIds(Protocol):
     def take(self, trade_id: int | str, time: int) -> int:
         """NEW, DUPLICATE, AFRESH (the numbering has started again), or how many were left out before this one, which is new."""
 
+    def follows(self, trade_id: int | str, time: int) -> bool:
+        """Whether it is simply the next one, which is taken then; otherwise `take` has to look at it."""
+
 
 @dataclass(slots=True)
 class ConsecutiveIds:
@@ -57,6 +60,15 @@ class ConsecutiveIds:
             return AFRESH
         return DUPLICATE
 
+    def follows(self, trade_id: int | str, time: int) -> bool:
+        """As in `TradeIds`."""
+        if trade_id != self.last + 1:
+            return False
+        self.last += 1
+        if time > self.newest:
+            self.newest = time
+        return True
+
 
 @dataclass(slots=True)
 class RecentIds:
@@ -78,3 +90,7 @@ class RecentIds:
         if len(self.seen) > self.remembered:
             del self.seen[next(iter(self.seen))]
         return NEW
+
+    def follows(self, trade_id: int | str, time: int) -> bool:
+        """As in `TradeIds`."""
+        return trade_id not in self.seen and self.take(trade_id, time) == NEW

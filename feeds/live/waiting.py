@@ -1,11 +1,14 @@
 """Rows that wait for the owner of the graph."""
 
+from collections import deque
+from collections.abc import Sequence
 from math import nan
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from feeds.venues.venue import Quote, Trade
+from feeds.venues.venue import Quote, Trade, Trades
 from pipeline.ingest import RawRows
 from pipeline.ticks import COLUMN_TYPES, Kind
 
@@ -15,13 +18,14 @@ TRADE, QUOTE, GAP, HEARTBEAT = (int(kind) for kind in (Kind.TRADE, Kind.QUOTE, K
 NO_ID = -1
 ALWAYS = ("time", "symbol", "kind", "received", "event_time", "price", "size", "side", "trade_id")
 KIND = ALWAYS.index("kind")
+OF_TRADES = ("time", "symbol", "price", "size", "side", "trade_id")
 OF_QUOTES = ("bid", "bid_size", "ask", "ask_size")
 TYPES = {**COLUMN_TYPES, "trade_id": np.dtype("i8")}
 Row = tuple[Any, ...]
 
 
 class Waiting:
-    """Rows in order of arrival, as tuples until they are taken as columns.
+    """Rows in order of arrival: blocks of trades that came together, then the others, as tuples until they are taken as columns.
 
     From `conflate_from` rows on a quote takes the place of an older one of its symbol, which is gone then.
     """
@@ -31,12 +35,13 @@ class Waiting:
         self._columns = tuple(name for name in (*ALWAYS, *(OF_QUOTES if quotes else ())) if name != "event_time" or not by_event)
         self._event, self._quotes = not by_event, quotes
         self.rows: list[Row | None] = []
+        self._blocks: deque[dict[str, NDArray[Any]]] = deque()
         self._gone = 0
         self._newest: dict[int, int] = {}
         self._blank = (nan, nan, nan, nan) if quotes else ()
 
     def __len__(self) -> int:
-        return len(self.rows) - self._gone
+        return len(self.rows) - self._gone + sum(len(block["time"]) for block in self._blocks)
 
     def _row(self, time: int, place: int, kind: int, received: int, event: int, *rest: Any) -> Row:
         return (time, place, kind, received, event, *rest) if self._event else (time, place, kind, received, *rest)
@@ -51,6 +56,24 @@ class Waiting:
             self.rows.append((time, place, TRADE, received, event, price, size, side, number, *self._blank))
         else:
             self.rows.append((time, place, TRADE, received, price, size, side, number, *self._blank))
+
+    def traded(self, places: Sequence[int], trades: Trades, received: int) -> None:
+        """Add the first trades of some that came together: as columns, where nothing waits that they must not overtake."""
+        if self.rows or self._quotes:
+            for place, trade in zip(places, trades.rows(), strict=False):
+                event = trades.time[0] if trade.time is None else trade.time
+                self.trade(received if self._event else event, place, trade, received, event)
+            return
+        count = len(places)
+        numbers = [number if type(number) is int else NO_ID for number in trades.trade_id[:count]]
+        columns = (trades.time[:count], places, trades.price[:count], trades.size[:count], trades.side[:count], numbers)
+        found = {name: np.array(each, TYPES[name]) for name, each in zip(OF_TRADES, columns, strict=True)}
+        found["kind"] = np.full(count, TRADE, TYPES["kind"])
+        found["received"] = np.full(count, received)
+        if self._event:
+            found["time"], found["event_time"] = found["received"], found["time"]
+        self._blocks.append(found)
+        self.trades += count
 
     def quote(self, time: int, place: int, quote: Quote, received: int) -> bool:
         """Add a quote; whether an older one made way for it."""
@@ -79,7 +102,14 @@ class Waiting:
         self._newest = {row[1]: at for at, row in enumerate(self.rows) if row is not None and row[2] == QUOTE and at >= self.conflate_from}
 
     def take(self, rows: int) -> RawRows:
-        """The first rows, as columns."""
+        """The first rows, as columns: no more than that many, all of them of one block, if there is any."""
+        if self._blocks:
+            block = self._blocks.popleft()
+            if len(block["time"]) > rows:
+                self._blocks.appendleft({name: column[rows:] for name, column in block.items()})
+                block = {name: column[:rows] for name, column in block.items()}
+            self.trades -= len(block["time"])
+            return RawRows(block, self.names, "live")
         if self._gone:
             self._close_up()
         taken, self.rows = self.rows[:rows], self.rows[rows:]

@@ -13,7 +13,7 @@ from feeds.venues.fields import Milliseconds, Number, Price, Size, quote
 from feeds.venues.frames import FrameReader, Kind, kind, word
 from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
-from feeds.venues.venue import BadFrame, Channel, Decoder, Filler, Limits, Notice, Reply, Request, Said, Stream, Trade
+from feeds.venues.venue import BadFrame, Channel, Decoder, Filler, Limits, Notice, Reply, Request, Said, Stream, Trade, Trades
 
 __all__ = ["Binance", "binance", "binance_usdm"]
 
@@ -119,13 +119,33 @@ def answer(message: Answer) -> list[Said]:
     return [refusal(number, (), f"{fault.msg} (code {fault.code})", "rate" if fault.code in TOO_OFTEN else None)]
 
 
+def all_traded(messages: list[StreamedTrade]) -> Trades | None:
+    found = [message.data for message in messages]
+    return Trades(*columns(found), [one.t for one in found]) if all(one.X == "MARKET" for one in found) else None
+
+
+def all_aggregates(messages: list[StreamedAggregate]) -> Trades:
+    found = [message.data for message in messages]
+    return Trades(*columns(found), [one.a for one in found])
+
+
+def columns(found: Sequence[Traded | Aggregate]) -> tuple[list[str], list[int], list[float], list[float], list[int]]:
+    return (
+        [one.s for one in found],
+        [one.T * MILLISECOND for one in found],
+        [one.p for one in found],
+        [one.q for one in found],
+        [-1 if one.m else 1 for one in found],
+    )
+
+
 def leaving(_: object) -> list[Said]:
     return [Notice("leaving", "the server is about to shut down")]
 
 
 KINDS: dict[str, Kind[Any]] = {
-    "trade": kind(StreamedTrade, lambda message: traded(message.data)),
-    "aggTrade": kind(StreamedAggregate, lambda message: aggregate(message.data)),
+    "trade": kind(StreamedTrade, lambda message: traded(message.data), all_traded),
+    "aggTrade": kind(StreamedAggregate, lambda message: aggregate(message.data), all_aggregates),
     "bookTicker": kind(StreamedBest, lambda message: best(message.data)),
     "bare trade": kind(Traded, traded),
     "bare aggTrade": kind(Aggregate, aggregate),

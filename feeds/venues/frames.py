@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from feeds.venues.venue import BadFrame, Said, Unknown
+from feeds.venues.venue import BadFrame, Said, Trades, Unknown
 
 __all__ = ["NAMED_KIND", "UNREADABLE", "FrameReader", "Kind", "Read", "kind", "read_as", "shown", "utf8", "word"]
 
@@ -33,10 +33,13 @@ class Kind(Generic[T]):
     """One kind of message: how it is read, and what it says. Numbers may stand in quotes; fields that nobody names are passed over.
 
     A type must refuse messages of every other kind (by its tag, a literal, or its required fields), since a first look may err.
+    Messages of one trade each may have `read_lines` and `trades`, for many of them at once; None where one of them says anything else.
     """
 
     read: Callable[[bytes], T]
     says: Callable[[T], Sequence[Said]]
+    read_lines: Callable[[bytes], list[T]] | None = None
+    trades: Callable[[list[T]], Trades | None] | None = None
 
 
 def read_as(type_: type[T]) -> Callable[[bytes], T]:
@@ -48,9 +51,10 @@ def read_as(type_: type[T]) -> Callable[[bytes], T]:
     return msgspec.json.Decoder(type_, strict=False).decode
 
 
-def kind(type_: type[T], says: Callable[[T], Sequence[Said]]) -> Kind[T]:
+def kind(type_: type[T], says: Callable[[T], Sequence[Said]], trades: Callable[[list[T]], Trades | None] | None = None) -> Kind[T]:
     """The kind of message that a msgspec type describes."""
-    return Kind(read_as(type_), says)
+    decoder = msgspec.json.Decoder(type_, strict=False)
+    return Kind(decoder.decode, says, decoder.decode_lines, trades)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,23 @@ class FrameReader:
                 return self.examined(raw)
             return guess.says(message)
         return self.examined(raw)
+
+    def decode_together(self, frames: Sequence[bytes]) -> Trades | None:
+        """The trades that frames of one kind say, read as lines of one text; None where `decode` has to read them.
+
+        None of them holds an end of line, so as many messages as frames can only be one in each.
+        """
+        guess = self.kinds.get(self.look(frames[0]) or "")
+        if guess is None or guess.trades is None or guess.read_lines is None:
+            return None
+        text = b"\n".join(frames)
+        if text.count(b"\n") != len(frames) - 1:
+            return None
+        try:
+            messages = guess.read_lines(text)
+        except UNREADABLE:
+            return None
+        return guess.trades(messages) if len(messages) == len(frames) else None
 
     def examined(self, raw: bytes) -> Sequence[Said]:
         try:

@@ -33,6 +33,9 @@ class Arrived:
         assert isinstance(received, int)
         self.items += [(connection, item) for item in items]
 
+    def traded(self, connection, received, trades):
+        self.said(connection, received, trades.rows())
+
     def paused(self):
         pass
 
@@ -51,6 +54,9 @@ class Arrived:
     @property
     def full(self) -> bool:
         return len(self.items) >= self.room_for
+
+    def has_room(self, count):
+        return len(self.items) + count <= self.room_for
 
     async def room(self) -> None:
         self.waits += 1

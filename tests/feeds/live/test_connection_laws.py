@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spoken_venue import spoken, streams
 from tries import tries
@@ -87,6 +87,12 @@ class World:
             self.heard += items
             self.do(self.machine.heard(self.now, items))
 
+    def trades(self, *items: Trade) -> None:
+        """The same as `says`, of trades that came together."""
+        if self.socket == "open":
+            self.heard += items
+            self.do(self.machine.traded(self.now, {item.symbol for item in items}))
+
     def answers(self) -> None:
         if self.unanswered:
             self.says(Reply(self.unanswered.pop(0)))
@@ -140,6 +146,21 @@ def test_no_window_has_more_connects_than_the_venue_allows(history, keys):
     world = lived(history, keys)
     world.wait(100.0)
     assert most([time for time, _ in world.of_kind(Open)], LIMITS["connects_seconds"] - 1e-6) <= LIMITS["connects"]
+
+
+@settings(deadline=None)
+@given(histories, histories, st.lists(st.sampled_from("ABCX"), min_size=1), keys)
+@example([World.opens], [], ["X"], ())
+def test_trades_that_came_together_are_heard_as_if_each_came_alone(history, later, symbols, keys):
+    alone, together = lived(history, keys), lived(history, keys)
+    for symbol in symbols:
+        alone.says(trade(symbol))
+    together.trades(*map(trade, symbols))
+    for happens in later:
+        happens(alone)
+        happens(together)
+    assert together.done == alone.done
+    assert together.machine.subscriptions.all == alone.machine.subscriptions.all
 
 
 @settings(deadline=None)

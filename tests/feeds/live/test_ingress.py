@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scripted_venue import START, Queue, quote, trade
 from tries import tries
 
 from feeds.live.arrivals import StateChange
-from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Stream, Unknown
+from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Stream, Trades, Unknown
 
 STREAMS = [Stream("trades", "A"), Stream("quotes", "A"), Stream("trades", "B"), Stream("quotes", "B")]
 
@@ -269,3 +269,75 @@ def test_states_are_passed_on():
     queue.ingress._on_change = heard.append
     queue.ingress.changed(StateChange("acme/1", "live", "", 1.0))
     assert heard == [StateChange("acme/1", "live", "", 1.0)]
+
+
+numbered = st.tuples(
+    st.sampled_from("AAABZ"), st.sampled_from([0, 1, 1, 1, 1, 2, -1]), st.sampled_from([-1, 0, 1, 2, 2, 700]), st.booleans()
+)
+happenings = st.one_of(
+    st.tuples(st.sampled_from(["acme/1", "acme/1", "acme/2"]), st.lists(numbered, min_size=1, max_size=8)),
+    st.sampled_from(["quote", "beat", "gap", "hand over", "a second", "old"]),
+    st.integers(1, 20),
+)
+
+
+def together(*trades):
+    return "acme/1", [(name[0], 1, int(name[1:]), False) for name in trades]
+
+
+@settings(max_examples=tries(400))
+@given(st.lists(happenings, max_size=20), st.booleans(), st.booleans(), st.booleans(), st.sampled_from([5, 1000]))
+@example(["old", together("A0", "A0")], True, True, False, 1000)
+@example([together("A0"), together("A700", "A1")], True, True, False, 1000)
+@example([together(*["A0"] * 7), 3, together("A0", "A0")], True, True, False, 5)
+@example([together("A0"), together("A2", "A1"), ("acme/1", [("A", -2, 1, False)])], True, True, False, 1000)
+def test_trades_that_came_together_are_those_that_came_one_by_one(script, consecutive, by_event, quotes, capacity):
+    """Their numbers go on by `step`: mostly the next one, sometimes a repeat, a hole, or a name; times may be too far ahead."""
+    options = {"consecutive": consecutive, "by_event": by_event, "quotes": quotes, "capacity": capacity}
+    alone, at_once = Queue(**options), Queue(**options)
+    last = {"A": 10, "B": 10, "Z": 10}
+    taken = {id(alone): [], id(at_once): []}
+    alone.ingress.away, at_once.ingress.away = {1}, {1}
+    for happens in script:
+        trades = []
+        if isinstance(happens, tuple):
+            for symbol, step, seconds, named in happens[1]:
+                last[symbol] += step
+                number = last[symbol] if consecutive or not named else f"id-{last[symbol]}"
+                trades.append(replace_id(trade(0, symbol, seconds=seconds), number))
+        for queue in (alone, at_once):
+            if happens == "a second":
+                queue.time.pass_seconds(1)
+            elif happens == "quote" and quotes:
+                queue.hear(quote(9.0))
+            elif happens == "beat":
+                queue.ingress.beat()
+            elif happens == "old":
+                queue.hear(trade(last["A"], old=True))
+            elif happens == "gap":
+                queue.hear(Gap("A", "so"))
+            elif happens == "hand over":
+                queue.ingress.lost("acme/1", STREAMS, "gone")
+            elif isinstance(happens, int):
+                taken[id(queue)] += drained(queue, happens)
+            elif trades and queue is alone:
+                for each in trades:
+                    queue.hear(each, connection=happens[0])
+            elif trades:
+                columns = zip(*(each[:6] for each in trades), strict=True)
+                queue.ingress.traded(happens[0], queue.now(), Trades(*map(list, columns)))
+        assert len(alone.ingress) == len(at_once.ingress)
+        assert (alone.ingress.counts, alone.ingress.heard) == (at_once.ingress.counts, at_once.ingress.heard)
+        assert alone.ingress.spoke() == at_once.ingress.spoke()
+    for queue in (alone, at_once):
+        taken[id(queue)] += drained(queue, 1 << 30)
+    assert taken[id(alone)] == taken[id(at_once)]
+
+
+def drained(queue, most):
+    """As many of the rows that wait, of all columns."""
+    rows = []
+    while len(rows) < most and (raw := queue.ingress.take(most - len(rows))) is not None:
+        names = sorted(raw.columns)
+        rows += [(*names, *row) for row in zip(*(map(str, raw.columns[name].tolist()) for name in names), strict=True)]
+    return rows

@@ -37,7 +37,7 @@ def said(server, kind, length, number):
         server.send_continuation(text[:50], fin=True)
 
 
-async def heard(kind, script, cuts, *, compressed, ending=b"", at_once=True, stops=0):
+async def heard(kind, script, cuts, *, compressed, ending=b"", at_once=True, stops=0, together=0):
     """The messages of a script, and how the connection ended, by a connection of a class."""
     client = ClientProtocol(
         parse_uri("ws://host/"), max_size=MAX_SIZE, extensions=[ClientPerMessageDeflateFactory()] if compressed else None
@@ -63,6 +63,16 @@ async def heard(kind, script, cuts, *, compressed, ending=b"", at_once=True, sto
         if stops and len(found) % stops == 0:
             connection.hear = None
 
+    def hear_together(messages):
+        """All of some, sometimes: as often as not they are to be heard one by one."""
+        offered.append(len(messages))
+        if connection.hear is not hear or together == 0 or len(offered) % together:
+            return False
+        found.extend(messages)
+        return True
+
+    offered = []
+
     async def receive():
         await asking
         while True:
@@ -72,7 +82,7 @@ async def heard(kind, script, cuts, *, compressed, ending=b"", at_once=True, sto
     begin = 0
     for cut in [*sorted(each % (len(data) + 1) for each in cuts), len(data)]:
         if asking.done() and kind is HeardAtOnce and at_once:
-            connection.hear = hear
+            connection.hear, connection.hear_together = hear, hear_together
         connection.data_received(data[begin:cut])
         begin = cut
         for _ in range(2 * len(script) + 8):
@@ -110,10 +120,10 @@ ENDINGS = [
 
 @given(
     st.lists(st.tuples(KINDS, LENGTHS), max_size=12), st.lists(st.integers(0, 1 << 20), max_size=12), st.booleans(),
-    st.sampled_from(ENDINGS), st.sampled_from([0, 1, 3]),
+    st.sampled_from(ENDINGS), st.sampled_from([0, 1, 3]), st.sampled_from([0, 1, 2]),
 )  # fmt: skip
-def test_what_is_heard_at_once_is_what_the_library_alone_tells(script, cuts, compressed, ending, stops):
-    alone, quick = both(script, cuts, compressed=compressed, ending=ending, stops=stops)
+def test_what_is_heard_at_once_is_what_the_library_alone_tells(script, cuts, compressed, ending, stops, together):
+    alone, quick = both(script, cuts, compressed=compressed, ending=ending, stops=stops, together=together)
     assert quick == alone
 
 
