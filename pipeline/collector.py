@@ -11,6 +11,7 @@ from pipeline.errors import BuildError
 from pipeline.flow import Tape
 from pipeline.graph import Graph
 from pipeline.rules import AlertStream
+from pipeline.sinks.rows import encodable
 
 __all__ = ["Collector"]
 
@@ -82,10 +83,16 @@ class HandMade:
                 raise BuildError(f"{self.strategy} gave {alert!r:.80} as an alert; expected an Alert, or a list of them")
             if not 0 <= index(alert.time) < 1 << 63:
                 raise BuildError(f"{self.strategy} gave an alert at {alert.time!r}; expected ns since 1970")
-            self.out.append(alert if alert.strategy and alert.id and alert.order.time else self._completed(alert))
+            self.out.append(self._completed(alert))
 
     def _completed(self, alert: Alert) -> Alert:
-        time, symbol, rule, event = index(alert.time), str(alert.symbol), str(alert.rule), str(alert.event)
+        """The alert with all its fields, each of its type and such that it can be written down; one of a rule keeps id and place."""
+        time, symbol, rule, event = index(alert.time), encodable(str(alert.symbol)), encodable(str(alert.rule)), encodable(str(alert.event))
+        values = {encodable(str(key)): float(value) for key, value in alert.values.items()}
+        message, severity = encodable(str(alert.message)), encodable(str(alert.severity))
+        name, degraded = encodable(str(alert.id)), bool(alert.degraded)
+        if alert.strategy and name and alert.order.time:
+            return Alert(symbol, time, message, values, event, severity, self.strategy, rule, name, alert.order, degraded)
         self._newest = max(self._newest, time)
         at, seq = self.graph.position
         order = Order(max(self._newest, at), 2, seq)
@@ -94,7 +101,5 @@ class HandMade:
         self._last[rule, event, symbol] = time, ordinal + 1
         if rule not in self._ids:
             self._ids[rule] = AlertIds(self.graph.identities[self.strategy], rule)
-        name = alert.id or self._ids[rule].id(event, symbol, time, ordinal)
-        values = {str(key): float(value) for key, value in alert.values.items()}
-        message, severity = str(alert.message), str(alert.severity)
-        return Alert(symbol, time, message, values, event, severity, self.strategy, rule, name, order, bool(alert.degraded))
+        name = name or self._ids[rule].id(event, symbol, time, ordinal)
+        return Alert(symbol, time, message, values, event, severity, self.strategy, rule, name, order, degraded)

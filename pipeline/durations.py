@@ -37,7 +37,7 @@ def nanoseconds(length: Duration) -> int:
 
 def bounded(length: Duration, length_ns: int) -> int:
     if not 0 <= length_ns <= LONGEST:
-        raise ParameterError(f"{length!r} is below nothing or above ten years")
+        raise ParameterError(f"{length!r} is {'below nothing' if length_ns < 0 else 'above ten years'}")
     return length_ns
 
 

@@ -85,10 +85,12 @@ def explain_moment(
     names = [each.name for each in config.strategies] if given is None else [given.name]
     if strategy and strategy not in names:
         raise UnknownName("strategy of the journal", strategy, names)
-    for name in [strategy] if strategy else names:
-        for found in rules_of(tape, config, name, given):
-            if not rule or found == rule:
-                yield moment_of(tape, witness_of(tape, config, name, found, symbol, last, given), symbol, at)
+    rules = [(name, found) for name in ([strategy] if strategy else names) for found in rules_of(tape, config, name, given)]
+    if rule and rule not in [found for _, found in rules]:
+        raise UnknownName("rule that can be looked into", rule, {found for _, found in rules})
+    for name, found in rules:
+        if not rule or found == rule:
+            yield moment_of(tape, witness_of(tape, config, name, found, symbol, last, given), symbol, at)
 
 
 def moment_of(tape: JournalTape, witness: Witness, symbol: str, at: int) -> Explanation:

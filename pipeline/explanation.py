@@ -68,7 +68,8 @@ class Explanation:
         then, now = (msgspec.to_builtins(each) for each in (self.recorded, self.found))
         values = {f"value {name}": value for name, value in then.pop("values").items()}
         others = {f"value {name}": value for name, value in now.pop("values").items()}
-        pairs = {name: (value, {**now, **others}.get(name)) for name, value in {**then, **values}.items()}
+        before, after = {**then, **values}, {**now, **others}
+        pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
         return [f"{name}: recorded {then!r}, now {now!r}" for name, (then, now) in pairs.items() if repr(then) != repr(now)]
 
     def lines(self) -> Iterator[str]:

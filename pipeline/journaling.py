@@ -75,7 +75,6 @@ class RunJournal:
         settings: Mapping[str, str] | None = None, say: Warn = LOG.warning, clock_ns: Callable[[], int] = monotonic_ns,
     ) -> None:  # fmt: skip
         self.how, self.graph, self.feed, self.live, self.say, self._clock_ns = how, graph, feed, live, say, clock_ns
-        self._chosen = [Chosen.by(each).without_secrets(how.conceal) for each in strategies]
         self._kept_by_hand, self._settings, self._configured = kept_by_hand, settings or {}, Configuration()
         self.snapshots, cursors = Snapshots(how.folder, files=how.files, on_warning=say), Cursors(how.folder, how.files)
         trusted = self.snapshots.oldest() if bytes_in(cursors.files, Path(how.folder)) > CHECKED else 0
@@ -83,14 +82,14 @@ class RunJournal:
             how.folder, trusted=trusted, acknowledged=cursors.seen(), limits=LIVE if live else IN_REPLAY, files=how.files,
             clock_ns=clock_ns, on_warning=say,
         )  # fmt: skip
+        self._chosen = [Chosen.by(each).without_secrets(how.conceal, self.journal.identity) for each in strategies]
         self.prints = prints_of(self._chosen)
         self.next_row = 0
         self.last: Ticks | None = None
-        self.resumed = self._told_kept = False
+        self.resumed = self._told_kept = self._told_changed = False
         self.done_with: Callable[[], int] = lambda: 0
         self._behind: WriteBehind | None = None
-        self._told: set[str] = set()
-        self._since_rows, self._since = 0, clock_ns()
+        self._told, self._since_rows, self._since = set[str](), 0, clock_ns()
 
     # Taking up again.
 
@@ -99,10 +98,8 @@ class RunJournal:
         journal, graph = self.journal, self.graph
         kept = self.snapshots.newest(journal)
         before: Mapping[str, str] = {} if kept is None else kept.fingerprints
-        owed, before = self._judge_again(kept if kept is not None and self._fits(before) else None, before, judge)
-        owed = [alert for alert in owed if before.get(alert.strategy) == self.prints[alert.strategy]]
-        self.last = self._last_row() if journal.end else None
-        self.next_row = graph.next_row
+        owed = self._judge_again(kept if kept is not None and self._fits(before) else None, before, judge)
+        self.last, self.next_row = self._last_row() if journal.end else None, graph.next_row
         if self._configured != (mine := self._configuration()):  # or not known, as nothing since the snapshot tells
             journal.append(config_record(mine), urgent=True)
         if owed:
@@ -113,40 +110,48 @@ class RunJournal:
 
     def _fits(self, before: Mapping[str, str]) -> bool:
         """Whether a snapshot's state is that of these strategies; what is not is told, and rebuilt from the log."""
-        if changes := changed(before, self.prints):
+        changes = changed(before, self.prints)
+        if changes and not self._told_changed:
+            self._told_changed = True
             begins = f", which begins with frame {self.journal.first:,}" if self.journal.first > 1 else ""
             self.say(f"the journal {self.how.folder} is judged again from its start{begins}: {'; '.join(changes)}")
         return not changes and not self._kept_by_hand
 
-    def _judge_again(
-        self, kept: KeptSnapshot | None, before: Mapping[str, str], judge: Callable[[Ticks], list[Alert]]
-    ) -> tuple[list[Alert], Mapping[str, str]]:
-        """Judge the rows after a snapshot, or all; the alerts of the last rows if the log does not hold them, and what the last run was."""
+    def _judge_again(self, kept: KeptSnapshot | None, before: Mapping[str, str], judge: Callable[[Ticks], list[Alert]]) -> list[Alert]:
+        """Judge the rows after a snapshot, or all; what these strategies owe of the last rows, if the log has no alerts of them."""
         if kept is not None:
             try:
                 self.graph.restore(revealed(kept.state, self.graph, self.how.conceal))
             except SnapshotMismatch as error:
                 advice = f"remove the snapshots of {self.how.folder}, and the log is judged again from its start"
                 raise JournalError(f"{error}; {advice}") from error
-        owed: list[Alert] = []
+        owed, then = list[Alert](), before
         for frame in self.journal.read(self.journal.first if kept is None else kept.seq + 1):
             if frame.content is Content.TICKS:
                 self._compare(owed, [], frame, before)
                 ticks = ticks_of(frame, self.graph.symbols)
                 if not self.graph.next_row:  # the first rows of the log may be gone
                     self.graph.next_row = int(ticks.seq[0])
-                owed, self._told = judge(ticks), set()
+                owed, self._told, then = judge(ticks), set(), before
                 self._since_rows += len(ticks)
             elif frame.content is Content.ALERTS:
                 recorded = alerts_of(frame)
-                if owed or not self._told:
+                if owed or not (self._told or self._kept_by_hand):  # by hand there may be alerts at the end of a tape
                     self._compare(owed, recorded, frame, before)
                 owed = []
                 self._told |= {alert.id for alert in recorded}
             elif frame.content is Content.CONFIG:
                 self._configured = config_of(frame)
                 before = prints_of(self._configured.strategies)
-        return owed, before
+        if kept is None and self.journal.end:
+            self._fits(before)
+        others = [alert for alert in owed if then.get(alert.strategy, "") not in ("", self.prints[alert.strategy])]
+        if others:
+            said = f"the last rows of {self.how.folder}, judged by strategies that have changed since, have no alerts on the log"
+            self.say(
+                f"{said}: there were none, or a run was killed before it told them; the {len(others):,} that there are now are not told"
+            )
+        return [alert for alert in owed if then.get(alert.strategy) == self.prints[alert.strategy]]
 
     def _compare(self, found: list[Alert], recorded: list[Alert], frame: Frame, before: Mapping[str, str]) -> None:
         """Rows judged again by the same strategies give the alerts that were recorded, to the last bit; else it is said."""

@@ -49,6 +49,11 @@ class JournalTape:
         return str(self.folder)
 
     @property
+    def kept_in(self) -> str | Path:
+        """The folder, in which nobody else may write."""
+        return self.folder
+
+    @property
     def columns(self) -> frozenset[str]:
         """Those that any of its rows has."""
         heads = [ticks_head(frame.payload) for frame in self.frames() if frame.content is Content.TICKS]

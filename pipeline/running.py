@@ -79,8 +79,7 @@ class Run:
         self.report, self._settings = Report(again=partial(Run, feed, *strategies, **again)), {name: str(again[name]) for name in again}
         self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
         self.broker, self._own_broker = Broker() if broker is None else broker, broker is None
-        self._batches = Batches()
-        self.graph = Graph(SymbolTable(limit=max_symbols), self._faulted)
+        self._batches, self.graph = Batches(), Graph(SymbolTable(limit=max_symbols), self._faulted)
         self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped, self._left_out if on_bad == "skip" else None)
         self._check_first = check_first
         columns = self.feed.columns | {"event_time"} if late == "clamp" else self.feed.columns
@@ -94,7 +93,7 @@ class Run:
         self._delivery = Delivery((), self._sink_faulted, broker=self.broker)
         self._strategies, self._journaling = strategies, Journaling(journal) if isinstance(journal, str | Path) else journal
         self.journal: RunJournal | None = None
-        self._kept: list[Alert] = []
+        self._kept = list[Alert]()
         self.picture: Path | None = None
         self.on_batch: Callable[[Ticks], None] = ignore
         self.on_alerts: Callable[[list[Alert]], None] = ignore
@@ -120,7 +119,8 @@ class Run:
             if self._journaling is not None:
                 self.journal = held.enter_context(self._journal_opened(self._journaling))
                 owed = self._taken_up(self.journal)
-            occupied = occupied_by(self.feed, {"the quarantine file": self._aside.destination, "the picture": self.picture})
+            others = {"the quarantine file": self._aside.destination, "the picture": self.picture}
+            occupied = occupied_by(self.feed, others, self._journaling)
             self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker, self.journal)
             try:
                 with self._watchdog, frozen_heap():
@@ -143,8 +143,8 @@ class Run:
                     if self.journal is not None:
                         ends.callback(self._leave_off, self.journal)
         report.stopped_by = int(self._batches.stopped_by)
-        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed)
-        report.of_feed += [] if self.journal is None else self.journal.facts()
+        of_journal = [] if self.journal is None else self.journal.facts()
+        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed) + of_journal
         report.notes = notes_on(self.graph, report)
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
@@ -190,7 +190,7 @@ class Run:
 
     def _judge_all(self) -> None:
         try:
-            for raw in rows_of(self.feed, self._batches):
+            for raw in rows_of(self.feed, self._batches, self.graph.next_row):
                 self.accept(raw)
         except InputError:
             self._judge_waiting()

@@ -28,8 +28,10 @@ def feed_of(source: object) -> Any:
     raise UsageError(f"{type(source).__name__} is no feed{hint}")
 
 
-def rows_of(feed: Feed, batches: Batches) -> Iterator[RawRows]:
-    """The rows of a feed; whatever it raises is bad input, and names it."""
+def rows_of(feed: Feed, batches: Batches, known: int = 0) -> Iterator[RawRows]:
+    """The rows of a feed; whatever it raises is bad input, and names it. For the `known` first ones, a feed that waits need not wait."""
+    if known and hasattr(feed, "going_on"):
+        feed = feed.going_on(known)
     promised = feed.columns - {"seq", "kind"}
     try:
         for raw in batches.awaited(feed.rows()):
@@ -52,9 +54,12 @@ def check_rows(rows: Iterator[RawRows], like: Ingest) -> None:
             pass
 
 
-def occupied_by(feed: Any, others: Mapping[str, str | Path | None]) -> Destinations:
-    """Files that no sink may write to: the feed's, and others by what they are."""
+def occupied_by(feed: Any, others: Mapping[str, str | Path | None], journal: Any = None) -> Destinations:
+    """Files that no sink may write to: the feed's, those of a journal's folder, and others by what they are."""
     found = Destinations()
+    for folder in (getattr(journal, "folder", None), getattr(feed, "kept_in", None)):
+        if folder is not None:
+            found.occupy_folder(folder, "the journal")
     for path in getattr(feed, "paths", [feed.path] if hasattr(feed, "path") else []):
         if not found.knows(destination_of(path)):
             found.occupy(destination_of(path), "the feed")

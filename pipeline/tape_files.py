@@ -34,6 +34,7 @@ class TapeWriter:
     def __init__(self, folder: str | Path, rows_a_file: int = ROWS_A_FILE) -> None:
         self.folder = Path(folder)
         self._rows_a_file, self._waiting, self._rows, self._in_file, self._files = rows_a_file, list[Ticks](), 0, 0, 0
+        self._columns: dict[str, np.dtype[Any]] = {}
         self._sink: Any = None
         self._stream: Any = None
         try:
@@ -45,7 +46,11 @@ class TapeWriter:
             raise UsageError(f"{self.folder} holds a tape already ({known[0].name}); name another folder, a tape is one recording")
 
     def write(self, ticks: Ticks) -> None:
-        """Add a batch."""
+        """Add a batch; one of other columns than those before begins a file of its own."""
+        if (columns := {name: column.dtype for name, column in ticks.columns.items()}) != self._columns:
+            self.flush()
+            self._finish()
+            self._columns = columns
         self._waiting.append(ticks)
         self._rows += len(ticks)
         if self._rows >= ROWS:

@@ -1,6 +1,8 @@
 """What if: other parameters on the tape of a journal, against the alerts that were recorded."""
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.alerts import Alert
-from pipeline.errors import ParameterError, UsageError
+from pipeline.errors import ParameterError, UnknownName, UsageError
 from pipeline.journal.configuration import Chosen
 from pipeline.journal.outcomes import Outcomes
 from pipeline.retelling import JournalTape, alerts_in, retold
@@ -46,6 +48,16 @@ def key_of(alert: Alert) -> Key:
     return alert.rule, alert.symbol, alert.time, alert.event
 
 
+def by_key(alerts: Iterable[Alert]) -> dict[tuple[Key, int], Alert]:
+    """Alerts by what makes them the same; several of one time in their order."""
+    turns, made = Counter[Key](), dict[tuple[Key, int], Alert]()
+    for alert in alerts:
+        key = key_of(alert)
+        made[key, turns[key]] = alert
+        turns[key] += 1
+    return made
+
+
 def compare(strategy: Strategy, found: Iterable[Alert], recorded: Iterable[Alert], parameters: Mapping[str, str] | None = None) -> Compared:
     """Alerts that were found against those recorded.
 
@@ -54,7 +66,7 @@ def compare(strategy: Strategy, found: Iterable[Alert], recorded: Iterable[Alert
     >>> [[alert.time for alert in part] for part in (seen.gained, seen.lost, seen.kept)]
     [[3], [1], [2]]
     """
-    then, now = {key_of(alert): alert for alert in recorded}, {key_of(alert): alert for alert in found}
+    then, now = by_key(recorded), by_key(found)
     gained, lost = (tuple(some[key] for key in some if key not in others) for some, others in ((now, then), (then, now)))
     return Compared(strategy, parameters or {}, gained, lost, tuple(now[key] for key in now if key in then))
 
@@ -68,11 +80,10 @@ def whatif(
     Without a name: the strategy of the journal that is of the same class, or has the same name; UsageError where none is. With `outcomes`,
     a new one, it is also told what the price did after the alerts of each. Of a journal whose first frames are gone, windows begin empty.
     """
-    if len(strategies) > MOST_AT_ONCE:
-        raise UsageError(f"{len(strategies)} combinations of parameters, and {MOST_AT_ONCE} are tried at once; take wider steps")
+    refuse_too_many(len(strategies))
     tape = JournalTape(journal)
     told = list(alerts_in(tape))
-    name = against or same_name(tape, strategies[0])
+    name = same_name(tape, strategies[0], against)
     begin = tape.first_rows()
     recorded = [each.alert for each in told if each.alert.strategy == name and each.frame > begin]
     numbered = [each if len(strategies) == 1 else renamed(each, f"{each.name}_{turn}") for turn, each in enumerate(strategies)]
@@ -97,10 +108,14 @@ def whatif(
     ]
 
 
-def same_name(tape: JournalTape, strategy: Strategy) -> str:
+def same_name(tape: JournalTape, strategy: Strategy, against: str) -> str:
     mine, known = Chosen.by(strategy), dict[str, str]()
     for config in tape.configurations():
         known |= {each.name: each.of for each in config.strategies}
+    if against and against not in known:
+        raise UnknownName("strategy of this journal", against, known)
+    if against:
+        return against
     if strategy.name in known:
         return strategy.name
     alike = [name for name, of in known.items() if of == mine.of]
@@ -108,6 +123,11 @@ def same_name(tape: JournalTape, strategy: Strategy) -> str:
         there = ", ".join(f"{name} ({of})" for name, of in known.items()) or "none"
         raise UsageError(f"{strategy.name} is no strategy of this journal; there are {there}: name the one to compare with by --against")
     return alike[0]
+
+
+def refuse_too_many(combinations: int) -> None:
+    if combinations > MOST_AT_ONCE:
+        raise UsageError(f"{combinations:,} combinations of parameters, and {MOST_AT_ONCE} are tried at once; take wider steps")
 
 
 def renamed(strategy: Strategy, name: str) -> Strategy:
@@ -135,9 +155,10 @@ def steps(text: str) -> list[str]:
 
 
 def grid(sweeps: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Every combination of the values of several sweeps.
+    """Every combination of the values of several sweeps; UsageError where they are too many.
 
     >>> grid({"move": ["0.01", "0.02"], "over": ["1m"]})
     [{'move': '0.01', 'over': '1m'}, {'move': '0.02', 'over': '1m'}]
     """
+    refuse_too_many(math.prod(map(len, sweeps.values())))
     return [dict(zip(sweeps, values, strict=True)) for values in itertools.product(*sweeps.values())]

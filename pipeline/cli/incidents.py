@@ -180,7 +180,7 @@ def resolve(name: str, file: Path, by: str, note: str, json: bool) -> None:
 @NOTE
 @JSON
 def reopen(name: str, file: Path, by: str, note: str, json: bool) -> None:
-    """Reopen the incident ID, which was resolved; refused while another of the same rule and symbol is open.
+    """Reopen the incident ID, which was resolved; refused where the same rule and symbol have a newer one.
 
     \b
     rxtape incidents reopen 3ca3
@@ -243,7 +243,8 @@ def tell(incident: "Incident", json: bool, now: int) -> None:
         click.echo(msgspec.json.encode(as_object(incident)).decode())
         return
     times = f" x{incident.count:,}" if incident.count > 1 else ""
-    by = f" by {incident.acknowledged_by}" if incident.acknowledged_by else ""
+    heard = "" if incident.state == "acknowledged" else ", acknowledged"
+    by = f"{heard} by {incident.acknowledged_by}" if incident.acknowledged_by else ""
     level = f", level {incident.level}" if incident.level else ""
     quiet = f", snoozed until {format_time(incident.snoozed_until)}" if incident.is_quiet(now) and not incident.is_over else ""
     what = f"{incident.strategy} {incident.rule} {incident.symbol}{times}"

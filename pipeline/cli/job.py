@@ -136,6 +136,8 @@ def journaling_of(config: Config) -> Journaling | None:
     )
     if folder is None:
         return None
+    if not folder:
+        raise UsageError("the folder of the journal is an empty text; name one: --journal monday, or journal.folder")
     keep = Keep(size, None if length is None else nanoseconds(length))
     return Journaling(folder, rows, every, keep, conceal=partial(concealed, secrets=config.secrets))
 

@@ -103,7 +103,9 @@ def verify_(ctx: click.Context, folder: Path, head: str) -> None:
 
     found = verify(folder, head)
     counts = ", ".join(f"{count:,} {what}" for what, count in found.counts.items()) or "nothing"
-    click.echo(tidy(f"good: {counts} in {len(found.log.segments):,} segments, {len(found.snapshots) - len(found.bad):,} snapshots"))
+    click.echo(
+        tidy(f"good: {counts} in {len(found.log.segments):,} segments, {len(found.snapshots.keys() - found.bad.keys()):,} snapshots")
+    )
     click.echo(f"head {found.head or 'none'}")
     for line in oddities(found):
         click.echo(tidy(line))

@@ -1,11 +1,13 @@
 """`rxtape journal project`: what a log comes to, by a projection of the library or of a user's file."""
 
 import ast
+import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ParameterError, UnknownName, UsageError
+from pipeline.errors import ParameterError, RxtapeError, UnknownName, UsageError
+from pipeline.functions import place_of
 
 __all__ = ["projected", "table"]
 
@@ -16,7 +18,13 @@ def projected(which: str, folder: Path, settings: Sequence[str], rebuild: bool, 
     """The result of a projection, by name, `file.py:Class` or `module:Class`."""
     from pipeline.journal.projections import project
 
-    return project(made(which, settings), folder, keep=keep, rebuild=rebuild).result()
+    projection = made(which, settings)
+    try:
+        return project(projection, folder, keep=keep, rebuild=rebuild).result()
+    except RxtapeError:
+        raise
+    except Exception as error:
+        raise RxtapeError(f"{which} fails: {type(error).__name__}: {error}{place_of(error)}") from error
 
 
 def made(which: str, settings: Sequence[str]) -> Any:
@@ -31,6 +39,10 @@ def made(which: str, settings: Sequence[str]) -> Any:
         except (ValueError, SyntaxError):
             given[name] = value
     kind = class_of(which)
+    known = inspect.signature(kind).parameters
+    for name in given:
+        if name not in known and not any(each.kind is each.VAR_KEYWORD for each in known.values()):
+            raise UnknownName(f"parameter of {which}", name, known)
     try:
         return kind(**given)
     except (TypeError, ValueError, ParameterError) as error:

@@ -135,6 +135,8 @@ def again(folder: Path, name: str, sink: Any) -> tuple[int, int]:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - kept with the letter, as what it raises during a run is
             left.append(letters.again(letter, error))
         letters.replace([*left, *waiting])
+    if taken and (known := cursors.of(name)) is not None:
+        cursors.save(msgspec.structs.replace(known, delivered=known.delivered + taken, dead=max(known.dead - taken, 0)))
     return taken, len(left)
 
 

@@ -12,17 +12,22 @@ from pipeline.errors import IncidentsError, UsageError
 __all__ = ["check_file", "plainly"]
 
 
-def check_file(path: Path, create: bool) -> None:
-    """Raise what is wrong with a file of incidents before the library makes its tables in it."""
+OURS = {"stored_events", "stored_snapshots", "tracking", "incidents_now", "alerts_of_late"}
+"""The tables of a file that is whole; whoever makes them makes one after the other, and may be killed in between."""
+
+
+def check_file(path: Path, create: bool) -> bool:
+    """Raise what is wrong with a file of incidents before the library makes its tables in it; whether any of them are missing."""
     if not path.exists():
         if not create:
             raise UsageError(f"there is no file {path}; -o incidents:{path} of a run makes it")
         if not path.absolute().parent.is_dir():
             raise IncidentsError(f"{path} cannot be made: there is no folder {path.absolute().parent}; make the folder first")
-        return
+        return True
     tables = tables_of(path)
-    if tables and "stored_snapshots" not in tables:
+    if tables and not tables & OURS:
         raise IncidentsError(f"{path} is a database of something else (tables: {', '.join(sorted(tables))}); name another file")
+    return not tables >= OURS
 
 
 def tables_of(path: Path) -> set[str]:

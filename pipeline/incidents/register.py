@@ -84,12 +84,13 @@ class Incidents(Application[UUID]):
         self.path, self.broker, self.clock = str(path or "the database"), broker, clock
         self.passed_over = 0
         self._file = path
+        making = path is not None and check_file(Path(path), create)
         if path is not None:
-            check_file(Path(path), create)
             env = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": Path(path).absolute().as_uri()}
         try:
-            super().__init__(dict(env) if env else None)
-            self._now = current_of(self.factory)
+            with turn(Path(self.path)) if making else nullcontext():
+                super().__init__(dict(env) if env else None)
+                self._now = current_of(self.factory)
         except (PersistenceError, sqlite3.Error, OSError) as error:
             raise IncidentsError(f"{self.path} cannot be used for incidents: {error}; name another file") from error
 

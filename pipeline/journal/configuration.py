@@ -1,5 +1,6 @@
 """What a run was told to do, as the log keeps it: its feed, its strategies, and what ran it."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -21,13 +22,17 @@ __all__ = ["Chosen", "Configuration", "config_of", "config_record", "prints_of",
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """A strategy of a run: its name, its class as module:Class, its parameters as text, its repr, and a digest of its code."""
+    """A strategy of a run: its name, its class as module:Class, its parameters as text, its repr, and a digest of its code.
+
+    `secret` is a digest of parameters that are not written down, slow to compute, so that nobody finds them by trying.
+    """
 
     name: str
     of: str
     parameters: dict[str, str]
     identity: str
     code: str = ""
+    secret: str = ""
 
     @classmethod
     def by(cls, strategy: "Strategy") -> "Chosen":
@@ -36,15 +41,16 @@ class Chosen(msgspec.Struct, frozen=True):
         parameters = {name: repr(getattr(strategy, name)) for name in strategy.parameters()}
         return cls(strategy.name, f"{place_of(kind)}:{kind.__qualname__}", parameters, repr(strategy), class_fingerprint(kind))
 
-    def without_secrets(self, conceal: Callable[[str], str]) -> "Chosen":
-        """The same as `conceal` would tell it."""
-        told = {name: conceal(value) for name, value in self.parameters.items()}
-        return Chosen(self.name, self.of, told, conceal(self.identity), self.code)
+    def without_secrets(self, conceal: Callable[[str], str], salt: bytes) -> "Chosen":
+        """The same as `conceal` would tell it; `salt` is the journal's own number."""
+        told, identity = {name: conceal(value) for name, value in self.parameters.items()}, conceal(self.identity)
+        digest = "" if identity == self.identity else hashlib.scrypt(self.identity.encode(), salt=salt, n=1 << 14, r=8, p=1, dklen=8).hex()
+        return Chosen(self.name, self.of, told, identity, self.code, digest)
 
     @property
     def fingerprint(self) -> str:
         """Equal for strategies that judge alike."""
-        return f"{self.identity} of code {self.code}"
+        return f"{self.identity} of code {self.code}" + (f" and secrets {self.secret}" if self.secret else "")
 
 
 def place_of(kind: type) -> str:

@@ -85,9 +85,12 @@ class Cursors:
 
     def _names(self) -> list[str]:
         try:
-            return self.files.names(self.folder)
-        except FileNotFoundError:
-            return []
+            with refusals(self.folder, "cannot be read"):
+                return self.files.names(self.folder)
+        except JournalError as error:
+            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                return []
+            raise
 
     def _read(self, path: Path) -> Cursor:
         with refusals(path, "cannot be read"):

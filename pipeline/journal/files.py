@@ -1,10 +1,12 @@
 """The port to the file system: all that a journal asks of a disk, so that tests can put a failing one in its place."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EACCES, EDQUOT, EFBIG, EISDIR, EMFILE, ENFILE, ENOENT, ENOLCK, ENOSPC, ENOTDIR, EOPNOTSUPP, EROFS
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -237,3 +239,13 @@ def refusals(path: Path, what: str) -> Iterator[None]:
     except OSError as error:
         hint = HINTS.get(error.errno or 0)
         raise JournalError(f"{path} {what}: {error.strerror or error}" + (f"; {hint}" if hint else "")) from error
+
+
+def kept_beside(path: str) -> str:
+    """Copy a file that is about to be written anew to a free name beside it; the name, empty where there is nothing to keep."""
+    with refusals(Path(path), "cannot be copied to keep it"):
+        if not path or not os.path.isfile(path) or not os.path.getsize(path):
+            return ""
+        aside = next(name for turn in count(1) if not os.path.lexists(name := f"{path}.{turn}"))
+        shutil.copyfile(path, aside)
+    return aside

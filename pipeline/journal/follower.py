@@ -19,6 +19,7 @@ from pipeline.errors import ReaderLeft, Refused
 from pipeline.journal.alert_sink import AlertSink, Patience
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.journal.dead import DeadLetters
+from pipeline.journal.files import kept_beside
 from pipeline.journal.frames import Content
 from pipeline.journal.log import Journal
 from pipeline.journal.payloads import alerts_of
@@ -73,7 +74,7 @@ class Follower:
         self._at_once = 1
         self._ends_at: float | None = None
         self._more = 0.0
-        self._done = self._abandoned = False
+        self._done, self._abandoned, self.refused = False, False, 0
         self.cursor = self._begun(cursors.of(name))
         self._thread = threading.Thread(target=self.run, name=f"rxtape-sink-{name}", daemon=True)
 
@@ -84,16 +85,17 @@ class Follower:
             return Cursor(self.name, first)
         if hasattr(sink, "place_of"):
             frame, _, index = (sink.place_of(self.journal.identity.hex()) or f"{first}").partition(".")
-            begun = known or Cursor(self.name, int(frame), int(index or 0))
-            place = min((int(frame), int(index or 0)), (begun.frame, begun.index))  # a repair takes back the cursor only
-            place = max(place, (first, 0))  # as retention may, where the cursor was forgotten
+            begun = known or Cursor(self.name, first)  # a repair takes back the cursor only, and nothing is taken twice
+            place = max(min((int(frame), int(index or 0)), (begun.frame, begun.index)), (first, 0))
             return msgspec.structs.replace(begun, frame=place[0], index=place[1])
         if hasattr(sink, "resume") and hasattr(sink, "position") and sink.position() is not None:
             if known is not None and known.position and sink.resume(known.position):
                 return known
             if known is not None and known.delivered:
-                since = f", from frame {first:,} on" if first > 1 else ""
-                self._say(f"{self.name} does not hold any more what it did; it is written anew from the journal{since}")
+                what = "does not hold any more what it did" if known.position else "goes back with the journal, which was repaired"
+                aside = kept_beside(getattr(sink, "destination", "")) if first > 1 else ""
+                since = f" from frame {first:,} on, see {aside}" if aside else ""
+                self._say(f"{self.name} {what}; it is written anew from the journal{since}")
             sink.resume("")
             return Cursor(self.name, first)
         begun = known or Cursor(self.name, first if getattr(sink, "idempotent", False) else self.journal.synced + 1)
@@ -234,6 +236,9 @@ class Follower:
         except Refused as error:
             if len(alerts) == 1:
                 self.dead.add(alerts[0], self.name, error)
+                self.refused += 1
+                if self.refused == 1:
+                    self._say(f"{self.name} refuses alerts, the first one with: {error}; they are set aside (rxtape sinks status)")
                 return 1
         else:
             return 0 if done else None

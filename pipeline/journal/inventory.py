@@ -1,5 +1,6 @@
 """What a journal holds: at a glance, from the ends of its segments, or after every byte was checked."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ def verify(folder: str | Path, head: str = "", *, files: Files | None = None) ->
 
 def check_noted(found: Inventory, head: str, files: Files) -> None:
     seq, _, digest = head.partition(":")
-    if not (seq.isdigit() and digest):
+    if not (seq.isdigit() and re.fullmatch("[0-9a-f]{64}", digest)):
         raise UsageError(f"{head!r} is no head; write SEQ:DIGEST, as `rxtape journal verify` shows it")
     there = digest_at(files, found.log.segments, int(seq)).hex()
     if there != digest:

@@ -45,6 +45,8 @@ def journal_names(files: Files, folder: Path) -> list[str]:
 
 def locked(files: Files, folder: Path) -> Held:
     """The lock of a journal's folder, which is made if need be. Raises JournalLocked, and JournalError where that cannot be."""
+    if isinstance(files, RealFiles) and folder.exists() and not folder.is_dir():
+        raise NoJournal(f"{folder} cannot be used as a journal: it is no folder; name one, or a name that is free")
     with refusals(folder, "cannot be used as a journal"):
         files.make_folder(folder)
         return files.lock(folder / LOCK, f"pid {os.getpid()} on host {socket.gethostname()}")

@@ -51,10 +51,10 @@ class Outbox:
         return min((cursor.frame - 1 for cursor in self.cursors.all() if cursor.status != "left"), default=1 << 62)
 
     def close(self, *, soon: bool = False) -> dict[str, int]:
-        """Deliver what can be delivered, if `soon` within `at_end` seconds, and close the sinks; how many alerts wait for the next run."""
+        """Deliver what can be delivered, if `soon` within `at_end` seconds, and close the sinks; how many alerts wait, or were refused."""
         until = monotonic() + self.patience.at_end
         for follower in self.followers.values():
             follower.end(until, 0.0 if soon else self.patience.at_end)
         for follower in self.followers.values():
             follower.join()
-        return {name: owed for name, follower in self.followers.items() if (owed := follower.owed)}
+        return {name: owed for name, follower in self.followers.items() if (owed := follower.owed + follower.refused)}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts import RAISED, Alert
 from pipeline.durations import nanoseconds
+from pipeline.errors import ParameterError
 from pipeline.journal.projections import Projection
 from pipeline.ticks import Kind, Ticks
 
@@ -62,9 +63,13 @@ class Outcomes(Projection):
     def __init__(
         self, after: tuple[str, ...] = ("1m", "5m", "30m"), follow: float = 0.01, within: str = "5m", along: str = "change"
     ) -> None:  # fmt: skip
+        if isinstance(follow, bool) or not isinstance(follow, int | float) or not follow > 0:
+            raise ParameterError(f"follow: found {follow!r}, expected a share above 0, such as 0.01")
         self.after, self.follow, self.within, self.along = tuple(after), follow, within, along
         self._spans = [nanoseconds(each) for each in self.after]
         self._within = nanoseconds(within)
+        if not self._within:
+            raise ParameterError("within: found 0, expected a length of time such as 5m")
         self._held: Ticks | None = None
         self._lost = np.empty(0, np.int64)
         self._found: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}

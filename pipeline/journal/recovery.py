@@ -85,7 +85,7 @@ def bytes_in(files: Files, folder: Path) -> int:
     """The size of a log; 0 where there is none."""
     try:
         return sum(files.size(folder / name) for name in segment_names(files.names(folder)))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # who opens it says so
         return 0
 
 

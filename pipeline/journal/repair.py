@@ -41,6 +41,10 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
     first = first_of(names[0])
     if not first <= to:
         raise UsageError(f"the log begins with frame {first:,}; repair --to {to:,} would leave nothing: remove the folder instead")
+    kept = [frame_of(name) for name in snapshot_names(files.names(folder))]
+    if first > 1 and kept and min(kept) > to:
+        begins = f"the log begins with frame {first:,}, and its oldest snapshot is of frame {min(kept):,}"
+        raise UsageError(f"{begins}: no run could go on after repair --to {to:,}; give up less, or remove the folder")
     reader = Reader(files, folder, first)
     try:
         for _ in reader.frames(to):

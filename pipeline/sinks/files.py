@@ -67,14 +67,22 @@ class Destinations:
 
     def __init__(self) -> None:
         self._users: dict[object, str] = {}
+        self._folders: dict[str, str] = {}
 
     def occupy(self, destination: str, name: str) -> None:
         """Note who uses a file; UsageError where somebody does already. An empty destination is no file."""
+        for folder, owner in self._folders.items():
+            if destination and os.path.dirname(os.path.realpath(destination)) in (folder, os.path.join(folder, "cursors")):
+                raise UsageError(f"{name} would lie in {owner}, {folder}; name a place outside of it")
         marks = marks_of(destination) if destination else []
         for mark in marks:
             if mark in self._users:
                 raise UsageError(f"{self._users[mark]} and {name} are the same file, {destination}; give each one of its own")
         self._users.update(dict.fromkeys(marks, name))
+
+    def occupy_folder(self, folder: str | Path, owner: str) -> None:
+        """Note a folder in which nobody else may write."""
+        self._folders[os.path.realpath(folder)] = owner
 
     def knows(self, destination: str) -> bool:
         """Whether a file is in use."""

@@ -43,10 +43,22 @@ def json_text(value: object) -> str:
     >>> print(json_text({"x": float("nan"), "text": "a\u2028b\u202e\x9b"}))
     {"x":null,"text":"a\u2028b\u202e\u009b"}
     """
-    text = msgspec.json.encode(value).decode()
+    try:
+        text = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(whole_letters(value)).decode()
     return text if text.isprintable() else "".join(char if char.isprintable() else escaped(char) for char in text)
 
 
 def escaped(char: str) -> str:
     units = char.encode("utf-16-be").hex()
     return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
+
+
+def whole_letters(value: object) -> object:
+    """The value with every text in it made one that can be written."""
+    if isinstance(value, dict):
+        return {whole_letters(key): whole_letters(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [whole_letters(each) for each in value]
+    return encodable(value) if isinstance(value, str) else value

@@ -64,8 +64,12 @@ class WebhookSink:
     ) -> None:  # fmt: skip
         url, port = split(target)
         options = {name: values[-1] for name, values in parse_qs(url.fragment, keep_blank_values=True).items()}
-        if url.scheme not in ("https", "http") or not url.hostname or options.keys() - {"secret", "allow"} or url.username:
+        if url.scheme not in ("https", "http") or not url.hostname or options.keys() - {"secret", "allow"}:
             raise UsageError(f"webhook:{shown(target)} is no address of a webhook; {EXAMPLE}")
+        if url.username is not None:
+            raise UsageError(f"webhook:{shown(target)} has a user before its host, which is not sent; {EXAMPLE}")
+        if options.get("allow", "private") != "private":
+            raise UsageError(f"webhook:{shown(target)} allows {options['allow'][:SHOWN]!r}; #allow=private is all that there is")
         if not re.fullmatch("[!-~]*", url.path + url.query):
             raise UsageError(f"webhook:{shown(target)} has blanks or letters beyond ASCII in its path; write them as %20 and the like")
         self._private = options.get("allow") == "private"

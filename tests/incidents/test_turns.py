@@ -23,6 +23,7 @@ def refused(incidents):
 
 
 def test_a_file_beside_it_that_cannot_be_opened_is_named(incidents, tmp_path):
+    (tmp_path / "i.db-turns").unlink(missing_ok=True)
     (tmp_path / "i.db-turns").mkdir()  # as in a folder that may not be written
     said = refused(incidents)
     assert said.startswith(

@@ -123,6 +123,8 @@ def test_what_cannot_be_explained_says_why(tmp_path):
         explain(letter, tmp_path / "j")
     with pytest.raises(UnknownName, match="no symbol with a row"):
         list(explain_moment("ZZZ", 1 << 62, tmp_path / "j", given=Above()))
+    with pytest.raises(UnknownName, match="no rule that can be looked into named 'nope'"):
+        list(explain_moment("A", 1 << 62, tmp_path / "j", "above", "nope"))
     with pytest.raises(UnknownName, match="no strategy of the journal named 'abov'"):
         list(explain_moment("A", 1 << 62, tmp_path / "j", "abov"))
 

@@ -169,7 +169,7 @@ def test_fault_65_what_an_alert_says_is_harmless_json(served):
         ("", "is no address of a webhook"),
         ("ftp://host/x", "is no address of a webhook"),
         ("http://example.com/x", "is not encrypted"),
-        ("https://me:pw@example.com/x", "is no address"),
+        ("https://me:pw@example.com/x", "has a user before its host"),
         ("https://example.com/x#secrets=KEY", "is no address"),
         ("https://example.com/x#secret=KEY", "the variable KEY, which holds the key of the webhook's signature, is not set"),
     ],

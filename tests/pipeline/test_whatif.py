@@ -4,7 +4,7 @@ import pytest
 from runs import Above, ticks_of
 
 from pipeline import run
-from pipeline.errors import ParameterError, UsageError
+from pipeline.errors import ParameterError, UnknownName, UsageError
 from pipeline.whatif import grid, key_of, steps, whatif
 
 
@@ -51,6 +51,10 @@ def test_what_there_is_nothing_to_compare_with_is_refused(journal):
         whatif(journal, [VolumeBreakout()])
     with pytest.raises(UsageError, match="201 combinations"):
         whatif(journal, [Above()] * 201)
+    with pytest.raises(UsageError, match="1,001 combinations"):
+        grid({"margin": steps("0:1:0.001")})
+    with pytest.raises(UnknownName, match="no strategy of this journal named 'abov'; did you mean 'above'"):
+        whatif(journal, [Above()], against="abov")
 
 
 @pytest.mark.parametrize("text", ["1:2", "1:2:0", "2:1:0.5", "a:b:c", "0:1e9:1"])
