@@ -29,7 +29,8 @@ from pipeline.settings import BY_KEY, SECTIONS, SETTINGS, Setting, nearest_setti
 __all__ = ["Config", "ConfigError", "Problem", "Problems", "StrategyChoice", "Value", "concealed", "load_config", "settled"]
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
-PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]+(?=@)|([?&](?:token|key|api_?key|secret|password)=)[^&\s'\"]+", re.IGNORECASE)
+PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]+(?=@)|([?&](?:token|key|api_?key|secret|password)=)[^&#\s'\"]+", re.IGNORECASE)
+HOOK = re.compile(r"(webhook:https?://[^/\s'\"]+/)[^#\s'\"]+")
 SHORTEST_SECRET = 4
 
 
@@ -127,15 +128,17 @@ class Config:
 
 
 def concealed(text: str, secrets: Mapping[str, str]) -> str:
-    """A text without what `${NAME}` stood for, and without the passwords of URLs.
+    """A text without what `${NAME}` stood for, without the passwords of URLs, and without the paths of webhooks, which may be secret.
 
     >>> concealed("kafka://me:hush@host/alerts with s3cret", {"TOKEN": "s3cret"})
     'kafka://me:***@host/alerts with ${TOKEN}'
+    >>> concealed("webhook:https://hooks.example.com/services/T0/path?token=x#secret=HOOK_KEY", {})
+    'webhook:https://hooks.example.com/***#secret=HOOK_KEY'
     """
     for name, value in secrets.items():
         if len(value) >= SHORTEST_SECRET:
             text = text.replace(value, f"${{{name}}}")
-    return PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
+    return PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", HOOK.sub(r"\1***", text))
 
 
 def load_config(path: Path) -> Config:

@@ -12,6 +12,7 @@ import msgspec
 from pipeline.alerts import format_time
 from pipeline.cli.group import Group
 from pipeline.cli.tidy import tidy
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.incidents import Incident, Incidents
@@ -32,7 +33,13 @@ def user() -> str:
         return "somebody"
 
 
-WHO = click.option("--by", default=user, metavar="NAME", help="Who does it; your user name unless it is given.")
+def named(ctx: click.Context, option: click.Parameter, by: str) -> str:
+    if not by.strip():
+        raise UsageError("--by is an empty text; name who does it")
+    return by
+
+
+WHO = click.option("--by", default=user, callback=named, metavar="NAME", help="Who does it; your user name unless it is given.")
 NOTE = click.option("--note", default="", metavar="TEXT", help="What to remember of it.")
 ID = click.argument("name", metavar="ID")
 

@@ -45,6 +45,8 @@ def whatif(
     from pipeline.whatif import grid, steps
     from pipeline.whatif import whatif as compared
 
+    if follow is None and within != "5m":
+        raise UsageError("--within says how soon a move must follow; write --follow too, such as --follow 0.01")
     fixed, swept = dict(map(pair_of, settings)), {name: steps(text) for name, text in map(pair_of, sweeps)}
     if twice := fixed.keys() & swept.keys():
         raise UsageError(f"{min(twice)} is given by --set and by --sweep; give it once")

@@ -165,7 +165,7 @@ def test_a_users_projection_runs_over_an_old_journal():
         (("outcome",), "no projection named 'outcome'; did you mean 'outcomes'?"),
         (("mine.py",), "mine.py has 0 projections (none); write mine.py:Class"),
         (("outcomes", "--set", "folow=1"), "no parameter of outcomes named"),
-        (("outcomes", "--set", "within=soon"), "no parameter of outcomes named"),
+        (("outcomes", "--set", "within=soon"), "outcomes cannot be made"),
     ],
 )
 def test_a_projection_that_cannot_be_had_is_told(words, said):

@@ -310,6 +310,8 @@ def test_a_paced_run_that_goes_on_waits_for_new_rows_only(tmp_path):
         (("replay", "ticks.csv", "-s", "mine.py", "--journal", ""), 2, "the folder of the journal is an empty text"),
         (("journal", "project", "outcomes", "--set", "follow=x", "--journal", "k"), 2, "follow: found 'x', expected a share above 0"),
         (("journal", "project", "outcomes", "--set", "folow=0.1", "--journal", "k"), 2, "named 'folow'; did you mean 'follow'?"),
+        (("whatif", "flip", "--within", "1m", "--journal", "k"), 2, "write --follow too"),
+        (("incidents", "escalate", "aa52", "--by", " ", "--incidents", "i.db"), 2, "--by is an empty text"),
         (("journal", "project", "mine_too.py:Broken", "--journal", "k"), 1, "fails: ZeroDivisionError: division by zero (mine_too.py:4)"),
     ],
 )
