@@ -137,7 +137,7 @@ class Ticks:
     def concat(cls, batches: Sequence["Ticks"]) -> "Ticks":
         """One batch of several of the same tape."""
         first = batches[0]
-        if any(batch.symbols is not first.symbols or list(batch.columns) != list(first.columns) for batch in batches):
+        if any(batch.symbols is not first.symbols or batch.columns.keys() != first.columns.keys() for batch in batches):
             raise InputError("only batches with the same columns and the same symbol table can be joined")
         return cls({name: read_only(np.concatenate([b.columns[name] for b in batches])) for name in first.columns}, first.symbols)
 

@@ -72,7 +72,7 @@ class Waiting:
         found["received"] = np.full(count, received)
         if self._event:
             found["time"], found["event_time"] = found["received"], found["time"]
-        self._blocks.append(found)
+        self._blocks.append({name: found[name] for name in self._columns})
         self.trades += count
 
     def quote(self, time: int, place: int, quote: Quote, received: int) -> bool:

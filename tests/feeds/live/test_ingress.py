@@ -338,6 +338,7 @@ def drained(queue, most):
     """As many of the rows that wait, of all columns."""
     rows = []
     while len(rows) < most and (raw := queue.ingress.take(most - len(rows))) is not None:
-        names = sorted(raw.columns)
-        rows += [(*names, *row) for row in zip(*(map(str, raw.columns[name].tolist()) for name in names), strict=True)]
+        names = list(raw.columns)
+        kinds = [raw.columns[name].dtype for name in names]
+        rows += [(*names, *kinds, *row) for row in zip(*(map(str, raw.columns[name].tolist()) for name in names), strict=True)]
     return rows

@@ -5,9 +5,10 @@ import json
 
 from websockets.asyncio.server import serve
 
+from feeds.files import file
 from feeds.live import live
 from feeds.live.ingress import Ingress
-from pipeline import Live
+from pipeline import Live, run
 from strategies.volume_spike import VolumeSpike
 
 SYMBOLS, TRADES = 4, 400
@@ -33,21 +34,21 @@ async def bursts(connection):
     await connection.wait_closed()
 
 
-async def heard():
-    """The rows that the graph had, and what the feed says of itself."""
+async def heard(folder):
+    """The rows that the graph had, and what the feed says of itself; recorded in a folder."""
     async with serve(bursts, "127.0.0.1", 0, compression=None) as server:
         address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        run = Live(live(f"binance:{','.join(f'S{place}USDT' for place in range(SYMBOLS))}", url=address), VolumeSpike())
+        pipeline = Live(live(f"binance:{','.join(f'S{place}USDT' for place in range(SYMBOLS))}", url=address), VolumeSpike(), record=folder)
         rows = []
-        run.run.tape.subscribe(lambda ticks: rows.extend(zip(*(ticks.columns[name].tolist() for name in COLUMNS), strict=True)))
-        await run.start()
-        while run.feed.ingress.counts.refused < 3:
+        pipeline.run.tape.subscribe(lambda ticks: rows.extend(zip(*(ticks.columns[name].tolist() for name in COLUMNS), strict=True)))
+        await pipeline.start()
+        while pipeline.feed.ingress.counts.refused < 3:
             await asyncio.sleep(0.01)
-        report = await run.stop()
+        report = await pipeline.stop()
     return rows, dict(report.of_feed)["feed"]
 
 
-def test_bursts_are_read_together(monkeypatch):
+def test_bursts_are_read_together(monkeypatch, tmp_path):
     together, traded = [], Ingress.traded
 
     def noted(ingress, connection, received, trades):
@@ -55,9 +56,10 @@ def test_bursts_are_read_together(monkeypatch):
         traded(ingress, connection, received, trades)
 
     monkeypatch.setattr(Ingress, "traded", noted)
-    rows, facts = asyncio.run(heard())
+    rows, facts = asyncio.run(heard(tmp_path / "together"))
+    assert run(file(tmp_path / "together"), VolumeSpike()).ticks == TRADES
     assert sum(together) > TRADES // 2
     assert len(rows) == TRADES
     assert facts == f"{TRADES + 2} frames, {TRADES} trades, 1 duplicates, 3 refused"
     monkeypatch.setattr("feeds.venues.frames.FrameReader.decode_together", lambda reader, frames: None)
-    assert asyncio.run(heard()) == (rows, facts)
+    assert asyncio.run(heard(tmp_path / "alone")) == (rows, facts)
