@@ -3,7 +3,6 @@
     default  <  rxtape.toml  <  RXTAPE_FEED_TZ=...  <  --tz ...
 
 A file holds the tables `feed`, `run` and `output`, and a `[[strategy]]` for each strategy:
-
     [feed]
     columns = { time = "Date+Time", price = "px" }
     tz = "America/New_York"

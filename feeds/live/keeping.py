@@ -204,7 +204,10 @@ class KeptConnection:
 
         def hear(frames: Sequence[bytes]) -> bool:
             stamp = received()
-            trades = decoder.decode_together(frames)
+            try:
+                trades = decoder.decode_together(frames)
+            except Exception:  # noqa: BLE001  # a fault in a codec, which is found again in the frame that it is about
+                return False
             if trades is None:
                 return False
             arrivals.traded(name, stamp, trades)

@@ -60,8 +60,7 @@ class Waiting:
     def traded(self, places: Sequence[int], trades: Trades, received: int) -> None:
         """Add the first trades of some that came together: as columns, where nothing waits that they must not overtake."""
         if self.rows or self._quotes:
-            for place, trade in zip(places, trades.rows(), strict=False):
-                event = trades.time[0] if trade.time is None else trade.time
+            for place, trade, event in zip(places, trades.rows(), trades.time, strict=False):
                 self.trade(received if self._event else event, place, trade, received, event)
             return
         count = len(places)

@@ -186,7 +186,7 @@ class Decoder(Protocol):
 class ManyAtOnce(Decoder, Protocol):
     """A reader that can read frames together, which is faster."""
 
-    def decode_together(self, frames: Sequence[bytes]) -> "Trades | None":
+    def decode_together(self, frames: Sequence[bytes]) -> Trades | None:
         """What `decode` says of each, where that is one trade with time and id, neither old nor odd; None otherwise. It never raises."""
 
 

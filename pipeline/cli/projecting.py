@@ -23,7 +23,7 @@ def projected(which: str, folder: Path, settings: Sequence[str], rebuild: bool, 
         return project(projection, folder, keep=keep, rebuild=rebuild).result()
     except RxtapeError:
         raise
-    except Exception as error:
+    except Exception as error:  # a guarded place: user code
         raise RxtapeError(f"{which} fails: {type(error).__name__}: {error}{place_of(error)}") from error
 
 

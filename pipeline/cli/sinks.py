@@ -110,10 +110,12 @@ def retry(ctx: click.Context, /, **options: Any) -> None:
             undo.callback(found[name].close)
         undo.pop_all()
         refused = {name: again(folder, name, sink) for name, sink in found.items()}
-        owed = Outbox(journal, found, lambda name, error: click.echo(tidy(f"{name}: {error}"), err=True)).close()
+        outbox = Outbox(journal, found, lambda name, error: click.echo(tidy(f"{name}: {error}"), err=True))
+        missed = outbox.close()
+        owed = {name: follower.owed for name, follower in outbox.followers.items()}
     for name, (taken, left) in refused.items():
-        click.echo(tidy(f"{name}  {taken:,} of {taken + left:,} refused alerts were taken, {owed.get(name, 0):,} alerts wait"))
-    ctx.exit(1 if owed or any(left for _, left in refused.values()) else 0)
+        click.echo(tidy(f"{name}  {taken:,} of {taken + left:,} refused alerts were taken, {owed[name]:,} alerts wait"))
+    ctx.exit(1 if missed or any(left for _, left in refused.values()) else 0)
 
 
 def again(folder: Path, name: str, sink: Any) -> tuple[int, int]:

@@ -29,6 +29,7 @@ from pipeline.retelling import JournalTape
 from pipeline.running import Run
 from pipeline.sinks.memory import MemorySink
 from pipeline.sinks.sqlite import SqliteSink
+from pipeline.sinks.webhook import WebhookSink
 from pipeline.whatif import whatif
 
 STEPS = tape_of(seconds=[0, 0, 0, 0, 1, 1], price=[99.0, 101.0, 99.0, 101.0, 102.0, 99.0])
@@ -336,3 +337,29 @@ def test_a_file_of_incidents_whose_maker_was_killed_is_finished(tmp_path):
                 part.execute(sql)
         with Incidents(tmp_path / f"{count}.db") as incidents:
             assert incidents.current() == []
+
+
+def test_a_bad_snapshot_is_not_counted_among_the_good(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lived("j", Flip())
+    (good,) = Path("j").glob("*.snapshot")
+    good.write_bytes(good.read_bytes()[:-1])
+    done = rxtape("journal", "verify", "j")
+    assert done.exit_code == 3
+    assert " segments, 0 snapshots" in done.stdout
+
+
+def test_the_one_who_acknowledged_is_not_the_one_who_resolved(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lived("j", Flip(), sinks=["incidents:i.db"])
+    name = rxtape("incidents", "list", "--incidents", "i.db").stdout.split()[0]
+    for act, by, said in (("ack", "ada", "cleared, acknowledged by ada"), ("resolve", "bob", "resolved, acknowledged by ada")):
+        assert f"{name}  {said}  " in rxtape("incidents", act, name, "--by", by, "--incidents", "i.db").stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "said"), [("https://h.example/x#allow=all", "#allow=private is all that there is"), ("https://me@h.example/x", "has a user")]
+)
+def test_what_a_webhook_would_pass_over_is_refused(target, said):
+    with pytest.raises(UsageError, match=said):
+        WebhookSink(target)

@@ -63,3 +63,5 @@ def test_bursts_are_read_together(monkeypatch, tmp_path):
     assert facts == f"{TRADES + 2} frames, {TRADES} trades, 1 duplicates, 3 refused"
     monkeypatch.setattr("feeds.venues.frames.FrameReader.decode_together", lambda reader, frames: None)
     assert asyncio.run(heard(tmp_path / "alone")) == (rows, facts)
+    monkeypatch.setattr("feeds.venues.frames.FrameReader.decode_together", lambda reader, frames: frames[len(frames)])
+    assert asyncio.run(heard(tmp_path / "by a codec with a fault")) == (rows, facts)
