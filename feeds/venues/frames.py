@@ -23,6 +23,7 @@ EXPECTED = re.compile(r"^Expected (.*?)(?:, got `.*`)?$", re.DOTALL)
 NAMES = {"float": "a number", "int": "a whole number", "str": "text", "bool": "true or false", "object": "an object", "array": "an array"}
 UNBOUNDED = (" >= -1.7976931348623157e+308", " that is finite")
 WRITTEN = re.compile(r"`(\w+)`")
+BETWEEN = b"}\n{"
 LONGEST = 300
 NAMED_KIND = 40
 SHOWN = 60
@@ -90,13 +91,14 @@ class FrameReader:
     def decode_together(self, frames: Sequence[bytes]) -> Trades | None:
         """The trades that frames of one kind say, read as lines of one text; None where `decode` has to read them.
 
-        None of them holds an end of line, so as many messages as frames can only be one in each.
+        Between two frames stands `}`, an end of line, `{`, which no JSON value has inside of it: each frame is whole messages,
+        and where they are as many as the frames, one in each.
         """
         guess = self.kinds.get(self.look(frames[0]) or "")
         if guess is None or guess.trades is None or guess.read_lines is None:
             return None
         text = b"\n".join(frames)
-        if text.count(b"\n") != len(frames) - 1:
+        if text.count(BETWEEN) != len(frames) - 1 or text.count(b"\n") != len(frames) - 1:
             return None
         try:
             messages = guess.read_lines(text)

@@ -40,7 +40,8 @@ whole = st.builds(changed, trees, fields)
 def cut_up(draw):
     """Frames cut and joined elsewhere, with ends of lines and commas between them: as many, and none of them what it seems."""
     text = draw(st.sampled_from([b",", b"\n", b"\n\n", b""])).join(draw(st.lists(whole, min_size=1, max_size=4)))
-    cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=3)))
+    between = [place for place in range(1, len(text)) if text[place - 1 : place] in b'{}:,"' or text[place : place + 1] in b'{}:,"']
+    cuts = sorted(draw(st.lists(st.sampled_from(between) if between and draw(st.booleans()) else st.integers(0, len(text)), max_size=3)))
     return [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
@@ -59,6 +60,7 @@ def alone(frames):
 
 
 GOOD = changed(BINANCE_TRADE, {})
+PLACE = GOOD.index(b":")
 
 
 @settings(max_examples=tries(600))
@@ -67,6 +69,8 @@ GOOD = changed(BINANCE_TRADE, {})
 @example([GOOD[:-1], b"}", GOOD + b"\n" + GOOD])
 @example([GOOD[:-1] + b',"x":[{}', GOOD + b"]}", GOOD])
 @example([GOOD + b",", GOOD])
+@example([GOOD[:PLACE], GOOD[PLACE:] + GOOD])
+@example([GOOD + GOOD[:PLACE], GOOD[PLACE:]])
 @example([GOOD + b" \r", b"\t" + GOOD])
 @example([changed(BINANCE_TRADE, {"X": "NA"}), GOOD])
 def test_what_is_read_together_is_what_is_read_alone(frames):
