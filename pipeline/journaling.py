@@ -89,7 +89,7 @@ class RunJournal:
         self.resumed = self._told_kept = self._told_changed = False
         self.done_with: Callable[[], int] = lambda: 0
         self._behind: WriteBehind | None = None
-        self._told, self._since_rows, self._since = set[str](), 0, clock_ns()
+        self._told, self._since_rows, self._since, self._snapshot_ns = set[str](), 0, clock_ns(), nanoseconds(how.snapshot_every)
 
     # Taking up again.
 
@@ -230,8 +230,7 @@ class RunJournal:
 
     def between(self) -> None:
         """Between two batches: a snapshot, if it is time for one."""
-        due_ns = nanoseconds(self.how.snapshot_every)
-        if self._since_rows >= self.how.snapshot_rows or (self._since_rows and self._clock_ns() - self._since >= due_ns):
+        if self._since_rows >= self.how.snapshot_rows or (self._since_rows and self._clock_ns() - self._since >= self._snapshot_ns):
             self._snapshot()
 
     def _snapshot(self) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pipeline.errors import NoJournal
 from pipeline.journal.files import Files, Held, RealFiles, refusals
-from pipeline.journal.frames import NEEDS
+from pipeline.journal.frames import FORMAT, NEEDS
 from pipeline.journal.mark import MARK, Mark, read_mark, write_mark
 from pipeline.journal.recovery import Scan, Segment, Torn, check_mark, scan, segment_names
 from pipeline.journal.segment import OpenSegment
@@ -87,7 +87,7 @@ def kept(files: Files, folder: Path, mark: Mark | None, found: Scan) -> Opened:
             mark = Mark(identity.hex(), first, end, (last.digest if last else bytes(32)).hex())
             write_mark(files, folder, mark)
     segments = list(found.segments)
-    if current is not None and current.head.needs != NEEDS:  # what older releases cannot read begins a segment that says so
+    if current is not None and (current.head.needs, current.head.version) != (NEEDS, FORMAT):  # the next segment says what it needs
         current.close()
         if segments[-1].last < current.head.first:
             files.remove(segments.pop().path)

@@ -118,7 +118,7 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
     rows = len(ticks)
     codes, local = codes_in(ticks.symbol, len(ticks.symbols))
     columns: dict[str, NDArray[Any]] = ticks.columns | {"symbol": local}
-    counted = {"seq"} if rows and np.array_equal(ticks.seq, np.arange(ticks.seq[0], ticks.seq[0] + rows)) else set()
+    counted = {"seq"} if counts_up(ticks.seq) else set()
     head = TicksHead(
         rows, *((int(ticks.seq[0]), int(ticks.time[0]), int(ticks.time[-1])) if rows else (0, 0, 0)),
         ticks.symbols.names(codes), [(name, "" if name in counted else column.dtype.str) for name, column in columns.items()],
@@ -128,6 +128,12 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
     body = batch.serialize() if compression is None else compressed(batch, compression)
     text = msgspec.msgpack.encode(head)
     return Record(Content.TICKS, b"".join((LENGTHS.pack(len(text), 0), text, bytes(-len(text) % 8), body)), VERSIONS[Content.TICKS])
+
+
+def counts_up(seq: NDArray[np.int64]) -> bool:
+    """Whether each is the one before it and one."""
+    rows = len(seq)
+    return rows == 1 or (rows > 1 and int(seq[-1] - seq[0]) == rows - 1 and bool((seq[1:] - seq[:-1] == 1).all()))
 
 
 def compressed(batch: Any, compression: str) -> Any:
@@ -172,8 +178,9 @@ def as_arrow(name: str, column: NDArray[Any]) -> Any:
             return pa.array(column.tolist(), pa.large_string())
         except (pa.ArrowException, TypeError) as error:
             raise JournalError(f"column {name} holds objects that are no text: {error}; a journal keeps numbers and text") from error
-    if column.dtype.kind in "iuf" and column.dtype.isnative and column.dtype.itemsize <= 8:
-        return pa.array(column)
+    dtype = column.dtype
+    if dtype.kind in "iuf" and dtype.isnative and dtype.itemsize <= 8:
+        return pa.Array.from_buffers(pa.from_numpy_dtype(dtype), len(column), [None, pa.py_buffer(np.ascontiguousarray(column))])
     raw = pa.py_buffer(np.ascontiguousarray(column).view(np.uint8).data if len(column) else b"")
     return pa.Array.from_buffers(pa.binary(column.dtype.itemsize), len(column), [None, raw])
 

@@ -11,7 +11,7 @@ from journals import FOLDER, SMALL, filled, numbers, opened, said
 
 from pipeline.errors import JournalDamaged, JournalError, JournalTooNew, UsageError
 from pipeline.journal import Content, Limits, Record
-from pipeline.journal.frames import FRAME, SEGMENT, SegmentHead, digest_of, pack
+from pipeline.journal.frames import FRAME, SEGMENT, SegmentHead, digest_of_frame, pack
 from pipeline.journal.mark import MARK
 from pipeline.journal.opening import look
 from pipeline.journal.repair import repair
@@ -221,7 +221,7 @@ def rewritten(files: FaultyFiles, head: SegmentHead, *records: Record) -> None:
 
 
 NEWER = [
-    (SegmentHead(bytes(16), 1, bytes(32), needs="7.5", version=2), [said(1)], "format 2"),
+    (SegmentHead(bytes(16), 1, bytes(32), needs="7.5", version=3), [said(1)], "format 3"),
     (SegmentHead(bytes(16), 1, bytes(32), needs="7.5"), [said(1), Record(Content.ALERTS, b"", 2)], "ALERTS version 2"),
     (SegmentHead(bytes(16), 1, bytes(32), needs="7.5"), [Record(9, b"")], "unknown"),
 ]
@@ -269,7 +269,7 @@ def test_fault_17_a_frame_rewritten_with_all_its_checksums_breaks_the_chain_and_
     frames = [frame]
     for seq in range(5, 10):
         body = data[ends[seq - 1] : ends[seq] - 32]
-        digest = digest_of(digest, body)
+        digest = digest_of_frame(digest, memoryview(body), head.version)
         frames.append(body + digest)
     change(files, path, data[: ends[3]] + b"".join(frames))
     assert "is not the one that was acknowledged: its digest differs" in str(refused(files))

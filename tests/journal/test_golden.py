@@ -9,7 +9,9 @@ from golden import said, write
 from journals import said as told
 
 from pipeline.journal import Journal
+from pipeline.journal.frames import FORMAT, SegmentHead
 
+FORMATS = {"0.0": 1, "0.1": 2}  # 0.0 was written before the first release
 GOLDEN = sorted((Path(__file__).parent / "golden").iterdir())
 
 
@@ -17,10 +19,19 @@ GOLDEN = sorted((Path(__file__).parent / "golden").iterdir())
 def test_fault_16_a_journal_of_an_older_release_says_what_it_said_and_goes_on(release, tmp_path):
     folder = tmp_path / "journal"
     shutil.copytree(release, folder)
+    assert set(formats(folder)) == {FORMATS[release.name]}
     agrees(expected_of(release), said(folder))
     with Journal.open(folder) as journal:
         end = journal.end
         assert journal.append(told(1)) == end + 1
+    assert formats(folder)[-1] == FORMAT
+    with Journal.open(folder) as journal:
+        assert [frame.seq for frame in journal.read()] == list(range(1, end + 2))
+
+
+def formats(folder: Path) -> list[int]:
+    """Of each segment."""
+    return [SegmentHead.unpack(path.read_bytes(), path).version for path in sorted(folder.glob("*.log"))]
 
 
 def expected_of(release: Path) -> dict:
