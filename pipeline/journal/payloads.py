@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts import Alert
 from pipeline.errors import JournalError
+from pipeline.journal.arrow import columns_of, message_of
 from pipeline.journal.frames import VERSIONS, Content, Frame, Record
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Ticks
@@ -113,8 +114,6 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
     >>> head.rows, head.first, head.until, head.names
     (2, 0, 2, ['', 'SPY', 'IBM'])
     """
-    import pyarrow as pa
-
     rows = len(ticks)
     codes, local = codes_in(ticks.symbol, len(ticks.symbols))
     columns: dict[str, NDArray[Any]] = ticks.columns | {"symbol": local}
@@ -123,29 +122,16 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
         rows, *((int(ticks.seq[0]), int(ticks.time[0]), int(ticks.time[-1])) if rows else (0, 0, 0)),
         ticks.symbols.names(codes), [(name, "" if name in counted else column.dtype.str) for name, column in columns.items()],
     )  # fmt: skip
-    written = [name for name in columns if name not in counted]
-    batch = pa.RecordBatch.from_arrays([as_arrow(name, columns[name]) for name in written], written)
-    body = batch.serialize() if compression is None else compressed(batch, compression)
+    written = {name: column for name, column in columns.items() if name not in counted}
     text = msgspec.msgpack.encode(head)
-    return Record(Content.TICKS, b"".join((LENGTHS.pack(len(text), 0), text, bytes(-len(text) % 8), body)), VERSIONS[Content.TICKS])
+    parts = [LENGTHS.pack(len(text), 0), text, bytes(-len(text) % 8), *message_of(written, rows, compression)]
+    return Record(Content.TICKS, b"".join(parts), VERSIONS[Content.TICKS])
 
 
 def counts_up(seq: NDArray[np.int64]) -> bool:
     """Whether each is the one before it and one."""
     rows = len(seq)
     return rows == 1 or (rows > 1 and int(seq[-1] - seq[0]) == rows - 1 and bool((seq[1:] - seq[:-1] == 1).all()))
-
-
-def compressed(batch: Any, compression: str) -> Any:
-    """The message of a record batch, its buffers compressed: `serialize` has no option for that, a stream has."""
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as stream:
-        stream.write_batch(batch)
-    messages = pa.ipc.MessageReader.open_stream(sink.getvalue())
-    messages.read_next_message()  # the schema, which the head tells
-    return messages.read_next_message().serialize()
 
 
 def codes_in(codes: NDArray[np.int32], symbols: int) -> tuple[list[int], NDArray[np.int32]]:
@@ -169,43 +155,6 @@ def codes_in(codes: NDArray[np.int32], symbols: int) -> tuple[list[int], NDArray
     return found.tolist(), places[codes]
 
 
-def as_arrow(name: str, column: NDArray[Any]) -> Any:
-    """A column as it lies in memory; text objects as text, whatever else numpy knows as bytes of its width."""
-    import pyarrow as pa
-
-    if column.dtype == object:
-        try:
-            return pa.array(column.tolist(), pa.large_string())
-        except (pa.ArrowException, TypeError) as error:
-            raise JournalError(f"column {name} holds objects that are no text: {error}; a journal keeps numbers and text") from error
-    dtype = column.dtype
-    if dtype.kind in "iuf" and dtype.isnative and dtype.itemsize <= 8:
-        return pa.Array.from_buffers(pa.from_numpy_dtype(dtype), len(column), [None, pa.py_buffer(np.ascontiguousarray(column))])
-    raw = pa.py_buffer(np.ascontiguousarray(column).view(np.uint8).data if len(column) else b"")
-    return pa.Array.from_buffers(pa.binary(column.dtype.itemsize), len(column), [None, raw])
-
-
-def arrow_type(dtype: str) -> Any:
-    import pyarrow as pa
-
-    known = np.dtype(dtype)
-    if known.kind == "O":
-        return pa.large_string()
-    return pa.from_numpy_dtype(known) if known.kind in "iuf" and known.isnative and known.itemsize <= 8 else pa.binary(known.itemsize)
-
-
-def from_arrow(array: Any, dtype: str) -> NDArray[Any]:
-    known = np.dtype(dtype)
-    if known.kind == "O":
-        array.validate(full=True)
-        column: NDArray[Any] = np.empty(len(array), object)
-        column[:] = array.to_pylist()
-    else:
-        column = np.frombuffer(array.buffers()[1] or b"", known, len(array), array.offset * known.itemsize)
-    column.setflags(write=False)
-    return column
-
-
 def counting(head: TicksHead) -> NDArray[np.int64]:
     column = np.arange(head.first, head.first + head.rows)
     column.setflags(write=False)
@@ -225,17 +174,9 @@ def ticks_of(frame: Frame, symbols: SymbolTable) -> Ticks:
 
 
 def rows_of(payload: Payload, symbols: SymbolTable) -> Ticks:
-    import pyarrow as pa
-
     head, (length, _) = ticks_head(payload), LENGTHS.unpack_from(payload)
-
     written = [(name, dtype) for name, dtype in head.columns if dtype]
-    schema = pa.schema([(name, arrow_type(dtype)) for name, dtype in written])
-    body = pa.py_buffer(memoryview(payload)[LENGTHS.size + length + -length % 8 :])
-    batch = pa.ipc.read_record_batch(pa.ipc.read_message(body), schema)
-    if batch.num_rows != head.rows:
-        raise ValueError(f"it has {batch.num_rows:,} rows and says {head.rows:,}")
-    found = {name: from_arrow(batch.column(place), dtype) for place, (name, dtype) in enumerate(written)}
+    found = columns_of(memoryview(payload)[LENGTHS.size + length + -length % 8 :], written, head.rows)
     columns = {name: found[name] if dtype else counting(head) for name, dtype in head.columns}
 
     codes = np.concatenate((np.zeros(1, np.int32), symbols.codes(head.names[1:])))

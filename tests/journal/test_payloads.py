@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.alerts import Alert, Order
 from pipeline.errors import JournalError
+from pipeline.journal.arrow import message_of, serialized
 from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record
 from pipeline.journal.frames import VERSIONS, Content, Frame
 from pipeline.journal.payloads import CODECS, Codec, alerts_of, alerts_record, ticks_head, ticks_of, ticks_record
@@ -154,3 +155,10 @@ def test_every_version_before_the_newest_has_an_upcaster():
     for content in Content:
         assert CODECS[content].version == VERSIONS[content]
         assert set(CODECS[content].upcasters) == set(range(1, VERSIONS[content]))
+
+
+@settings(deadline=None)
+@given(rows=st.integers(1, 70), names=st.lists(st.sampled_from(sorted(set(FURTHER) - {"objects"})), min_size=1, unique=True))
+def test_columns_as_they_lie_are_the_message_that_arrow_writes(rows, names):
+    columns = {name: np.resize(FURTHER[name], rows)[::-1] for name in names}
+    assert b"".join(message_of(columns, rows)) == bytes(serialized(columns, None))
