@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels import Codes, Counts, Flags, Ints, Kinds, Marks, Times, kernel
 from pipeline.state import State, full, zeros
-from pipeline.ticks import Ticks
+from pipeline.ticks import BATCH_ROWS, Ticks
 
 __all__ = [
     "FOREVER",
@@ -33,7 +33,7 @@ __all__ = [
 
 FOREVER = 1 << 62
 NEVER = -FOREVER
-NO = np.zeros(8192, np.bool_)
+NO = np.zeros(BATCH_ROWS, np.bool_)
 NO.setflags(write=False)
 NOWHERE = np.empty(0, np.int64)
 WAITING, NEWEST = 0, 1

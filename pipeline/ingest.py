@@ -18,11 +18,10 @@ from pipeline.errors import BadRow, InputError, LateRow
 from pipeline.kernels import Codes, Kinds, Times, Values1D, kernel
 from pipeline.row_checks import YEAR_2000, YEAR_2100, bad_rows, contiguous, time_reason
 from pipeline.symbols import SymbolTable
-from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
+from pipeline.ticks import BATCH_ROWS, COLUMN_TYPES, Kind, Ticks
 
-__all__ = ["BATCH_ROWS", "Ingest", "Late", "Place", "RawRows"]
+__all__ = ["Ingest", "Late", "Place", "RawRows"]
 
-BATCH_ROWS = 8192
 Late = Literal["fail", "clamp", "drop"]
 Columns = dict[str, NDArray[Any]]
 Place = tuple[str, int]
@@ -279,7 +278,7 @@ class Ingest:
         """The next row numbers, cut from a supply."""
         place = self.rows - self._supply_from
         if not 0 <= place <= len(self._supply) - count:
-            self._supply, self._supply_from, place = np.arange(self.rows, self.rows + 8 * BATCH_ROWS), self.rows, 0
+            self._supply, self._supply_from, place = np.arange(self.rows, self.rows + 2 * BATCH_ROWS), self.rows, 0
             self._supply.setflags(write=False)
         return self._supply[place : place + count]
 

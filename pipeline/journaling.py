@@ -7,6 +7,7 @@ batch --> on the log --> judged --> its alerts on the log --> synced --> sinks, 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic_ns
 from types import TracebackType
@@ -24,7 +25,7 @@ from pipeline.journal.configuration import Chosen, Configuration, config_of, con
 from pipeline.journal.cursors import Cursors
 from pipeline.journal.files import Files
 from pipeline.journal.opening import Warn
-from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record
+from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_record, ticks_record_later
 from pipeline.journal.reading import last_with_rows
 from pipeline.journal.recovery import bytes_in
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
@@ -204,7 +205,7 @@ class RunJournal:
         if self._behind is None:
             self._append(ticks_record(batch))
         else:
-            self._behind.append(ticks_record(batch))
+            self._behind.append(ticks_record_later(batch))
         self._since_rows += len(batch)
         if self._told:
             self._told = set()
@@ -218,7 +219,7 @@ class RunJournal:
         if self._behind is None:
             leave(alerts, self._append(alerts_record(alerts), urgent=True))
         else:
-            self._behind.append(alerts_record(alerts), lambda frame: leave(alerts, frame))
+            self._behind.append(partial(alerts_record, alerts), lambda frame: leave(alerts, frame))
 
     def _append(self, record: Record, *, urgent: bool = False) -> int:
         """Append on the owner's thread, which a disk that hangs holds up: the watchdog is told whose fault that is."""

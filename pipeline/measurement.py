@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.flow import Signal, Tape
 from pipeline.graph import Graph
-from pipeline.ingest import BATCH_ROWS
 from pipeline.observation import Observed, batches_of, listen, push, run_through
 from pipeline.rules import AlertStream
 from pipeline.strategy import Strategy
 from pipeline.symbols import SymbolTable
-from pipeline.ticks import Kind, Ticks
+from pipeline.ticks import BATCH_ROWS, Kind, Ticks
 from pipeline.values import Values
 
 __all__ = ["Cost", "WarmUp", "Watched", "cost_of", "symbols_asked_for", "warm_up_of"]

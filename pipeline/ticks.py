@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-__all__ = ["COLUMN_TYPES", "Kind", "Tick", "Ticks"]
+__all__ = ["BATCH_ROWS", "COLUMN_TYPES", "Kind", "Tick", "Ticks"]
 
 Array = NDArray[Any]
 
@@ -50,8 +50,10 @@ COLUMN_TYPES: dict[str, np.dtype[Any]] = {
 }
 """The columns with a fixed type. `trade_id` and any further column keep theirs."""
 
+BATCH_ROWS = 1 << 15
+"""Rows of a batch in a replay: enough that what each batch costs is small beside them, few enough to stay in a processor's cache."""
 NEVER_COUNTED = ("seq", "time", "symbol", "kind")
-YES = np.ones(8192, dtype=np.bool_)
+YES = np.ones(BATCH_ROWS, dtype=np.bool_)
 YES.setflags(write=False)
 
 

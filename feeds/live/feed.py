@@ -19,7 +19,8 @@ from feeds.venues.venue import Channel, Stream, Venue
 from pipeline.durations import SECOND
 from pipeline.errors import RxtapeError, UnknownName
 from pipeline.feed import ConnectionStatus
-from pipeline.ingest import BATCH_ROWS, RawRows
+from pipeline.ingest import RawRows
+from pipeline.ticks import BATCH_ROWS
 
 __all__ = ["Connections", "LiveTicks", "TimeOf"]
 

@@ -20,8 +20,9 @@ from feeds.reading import Reading
 from feeds.venues.venue import BadFrame, Channel, Decoder, Said, Stream, Venue
 from pipeline.alerts import format_time
 from pipeline.errors import InputError, SinkError, UsageError
-from pipeline.ingest import BATCH_ROWS, RawRows
+from pipeline.ingest import RawRows
 from pipeline.plugins import load
+from pipeline.ticks import BATCH_ROWS
 
 __all__ = ["FrameFile", "FrameWriter", "RecordedVenue", "frames"]
 

@@ -17,6 +17,7 @@ PATIENCE = 60.0
 DEPTH = 16
 """Batches that may wait: some megabytes, and long enough for a sync."""
 Then = Callable[[int], None]
+Make = Callable[[], Record]
 Work = Callable[[], None]
 
 
@@ -31,7 +32,7 @@ class WriteBehind:
     >>> from pipeline.journal.payloads import alerts_record
     >>> with TemporaryDirectory() as folder, Journal.open(folder) as journal:
     ...     behind, left = WriteBehind(journal), []
-    ...     behind.append(alerts_record([]), then=left.append)
+    ...     behind.append(lambda: alerts_record([]), then=left.append)
     ...     behind.drain()
     ...     journal.sync()
     ...     behind.close()
@@ -43,18 +44,18 @@ class WriteBehind:
         self.journal, self.depth, self.patience = journal, depth, patience
         self.error: BaseException | None = None
         self.stuck = False
-        self._waiting: deque[tuple[Record, Then | None]] = deque()
+        self._waiting: deque[tuple[Make, Then | None]] = deque()
         self._changed = threading.Condition()
         self._busy = self._closing = self._lent = False
         self._done = 0
         self._thread = threading.Thread(target=self._work, name="rxtape-journal", daemon=True)
         self._thread.start()
 
-    def append(self, record: Record, then: Then | None = None) -> None:
-        """Append a record, on the thread."""
+    def append(self, make: Make, then: Then | None = None) -> None:
+        """Make a record and append it, on the thread."""
         with self._changed:
             self._wait_until(lambda: len(self._waiting) < self.depth)
-            self._waiting.append((record, then))
+            self._waiting.append((make, then))
             self._lent = False
             self._changed.notify_all()
 
@@ -93,8 +94,8 @@ class WriteBehind:
                 self._busy, self._done = False, self._done + 1
                 self._changed.notify_all()
 
-    def _append(self, record: Record, then: Then | None) -> None:
-        seq = self.journal.append(record)
+    def _append(self, make: Make, then: Then | None) -> None:
+        seq = self.journal.append(make())
         if then is not None:
             self.journal.when_durable(seq, lambda: None if self.stuck else then(seq))  # the run of one that was stuck is over
 

@@ -193,7 +193,7 @@ class RealFiles:
         return RealLock(path, holder)
 
 
-def write_all(file: AppendedBytes, data: bytes) -> None:
+def write_all(file: AppendedBytes, data: bytes | memoryview) -> None:
     """Append all of the bytes, however few the disk takes at a time."""
     rest = memoryview(data)
     while rest:

@@ -105,14 +105,13 @@ class SegmentHead:
         return zlib.crc32(self.journal)
 
 
-def pack(record: Record, seq: int, durable: int, previous: bytes, seed: int) -> tuple[bytes, bytes]:
-    """The bytes of a frame and its digest."""
+def pack(record: Record, seq: int, durable: int, previous: bytes, seed: int) -> tuple[bytes, bytes | memoryview, bytes]:
+    """A frame: its head, its payload, and what follows that, which ends with the digest."""
     length = len(record.payload)
     head = FRAME_HEAD.pack(FRAME_MAGIC, length, record.content, record.version, 0, seq, durable)
     head += CRC.pack(zlib.crc32(head, seed))
     filler = NOTHING[: -length % 8]
-    digest = digest_of(previous, head + blake3(record.payload).update(filler).digest())
-    return b"".join((head, record.payload, filler, digest)), digest
+    return head, record.payload, filler + digest_of(previous, head + blake3(record.payload).update(filler).digest())
 
 
 def digest_of(previous: bytes, data: bytes | memoryview) -> bytes:

@@ -16,7 +16,7 @@ from typing import Self
 from pipeline.durations import SECOND
 from pipeline.errors import JournalBroken, JournalError
 from pipeline.journal.files import Files, Held, RealFiles, refusals
-from pipeline.journal.frames import MOST_BYTES, Frame, Record, SegmentHead, pack
+from pipeline.journal.frames import DIGEST, MOST_BYTES, Frame, Record, SegmentHead, pack
 from pipeline.journal.mark import Mark, write_mark
 from pipeline.journal.opening import Opened, Warn, locked, recovered
 from pipeline.journal.reading import Reader
@@ -110,12 +110,12 @@ class Journal:
         if len(record.payload) > MOST_BYTES:
             raise JournalError(f"a frame of {len(record.payload):,} bytes is larger than {MOST_BYTES:,}; append smaller batches")
         segment = self._segment()
-        data, digest = pack(record, self.end + 1, self.synced, self.digest, segment.head.seed)
-        segment.append(data)
-        self.end, self.digest = self.end + 1, digest
+        parts, before = pack(record, self.end + 1, self.synced, self.digest, segment.head.seed), segment.size
+        segment.append(*parts)
+        self.end, self.digest = self.end + 1, parts[-1][-DIGEST:]
         if not self._group_bytes:
             self._group_began = self._clock_ns()
-        self._group_bytes += len(data)
+        self._group_bytes += segment.size - before
         if urgent or self._group_bytes >= self.limits.group_bytes:
             self.sync()
         else:

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ __all__ = [
     "ticks_head",
     "ticks_of",
     "ticks_record",
+    "ticks_record_later",
 ]
 
 Payload = bytes | memoryview
@@ -106,8 +108,10 @@ class TicksHead(msgspec.Struct, frozen=True):
 HEADS = msgspec.msgpack.Decoder(TicksHead)
 
 
-def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
+def ticks_record(ticks: Ticks, *, compression: str | None = None, known: int | None = None) -> Record:
     """Rows of the tape as a record: every column bit for bit, symbols by name; `compression` is None, "zstd" or "lz4".
+
+    `known` is how many symbols there were when the rows came (default: all that there are).
 
     >>> ticks = Ticks.of(time=[1, 2], symbol=["SPY", "IBM"], price=[167.4, 182.0])
     >>> head = ticks_head(ticks_record(ticks).payload)
@@ -115,7 +119,7 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
     (2, 0, 2, ['', 'SPY', 'IBM'])
     """
     rows = len(ticks)
-    codes, local = codes_in(ticks.symbol, len(ticks.symbols))
+    codes, local = codes_in(ticks.symbol, len(ticks.symbols) if known is None else known)
     columns: dict[str, NDArray[Any]] = ticks.columns | {"symbol": local}
     counted = {"seq"} if counts_up(ticks.seq) else set()
     head = TicksHead(
@@ -126,6 +130,24 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None) -> Record:
     text = msgspec.msgpack.encode(head)
     parts = [LENGTHS.pack(len(text), 0), text, bytes(-len(text) % 8), *message_of(written, rows, compression)]
     return Record(Content.TICKS, b"".join(parts), VERSIONS[Content.TICKS])
+
+
+def ticks_record_later(ticks: Ticks) -> Callable[[], Record]:
+    """`ticks_record`, made when it is called if nobody can write to the columns meanwhile; else it is made now."""
+    make = partial(ticks_record, ticks, known=len(ticks.symbols))
+    if all(map(lies_still, ticks.columns.values())):
+        return make
+    made = make()
+    return lambda: made
+
+
+def lies_still(memory: Any) -> bool:
+    """Whether nobody can write to a column, nor to the array of which it is a part."""
+    while isinstance(memory, np.ndarray):
+        if memory.flags.writeable:
+            return False
+        memory = memory.base
+    return memory is None or isinstance(memory, bytes)
 
 
 def counts_up(seq: NDArray[np.int64]) -> bool:

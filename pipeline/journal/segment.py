@@ -8,6 +8,9 @@ from pipeline.journal.frames import SegmentHead
 
 __all__ = ["OpenSegment"]
 
+AT_ONCE = 64 << 10
+"""Bytes that are joined and written in one go; of more, another call to the system costs less than copying them."""
+
 
 class OpenSegment:
     """A segment to append to; `size` is where its last whole frame ends.
@@ -36,14 +39,16 @@ class OpenSegment:
             raise
         return segment
 
-    def append(self, data: bytes) -> None:
-        """Write all of it, or nothing."""
+    def append(self, *parts: bytes | memoryview) -> None:
+        """Write all of them, or nothing."""
         if self.broken is not None:
             raise self.broken
+        size = sum(map(len, parts))
         try:
             with refusals(self.path, "cannot be written"):
-                write_all(self._file, data)
-            self.size += len(data)
+                for part in parts if size > AT_ONCE else (b"".join(parts),):
+                    write_all(self._file, part)
+            self.size += size
         except BaseException:  # Ctrl-C too
             self.truncate(self.size)
             raise

@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from functools import partial
 from time import monotonic_ns
 
 import pytest
@@ -29,7 +30,7 @@ def test_everything_is_appended_once_in_order_and_told_when_it_is_durable(steps,
         else:
             count += 1
             then = (lambda frame, number=count: told.append((number, journal.synced >= number))) if step == "told" else None
-            behind.append(said(count), then)
+            behind.append(partial(said, count), then)
     behind.drain()
     journal.sync()
     behind.close()
@@ -60,12 +61,12 @@ def nothing():
 def test_an_error_comes_out_of_the_next_call_and_nothing_is_appended_after_it():
     journal = Slowed(nothing, lambda: 1 // 0)
     behind = WriteBehind(journal)
-    behind.append(said(1))
-    behind.append(said(2))
+    behind.append(partial(said, 1))
+    behind.append(partial(said, 2))
     with pytest.raises(ZeroDivisionError):
         behind.drain()
     with pytest.raises(ZeroDivisionError):
-        behind.append(said(3))
+        behind.append(partial(said, 3))
     behind.close()
     assert numbers(journal.journal.read()) == [1]
 
@@ -76,7 +77,7 @@ def test_fault_26_a_disk_that_hangs_holds_back_what_comes_and_ends_the_run():
 
     def overfill():
         for number in range(1, 9):
-            behind.append(said(number), told.append)
+            behind.append(partial(said, number), told.append)
             made.append(number)
 
     with pytest.raises(JournalError, match=r"the disk took nothing for 0\.05 s"):
@@ -97,7 +98,7 @@ def test_fault_26_a_slow_disk_is_waited_for_as_long_as_it_takes_anything():
     journal = Slowed(*[lambda: pause.wait(0.05)] * 7)
     behind = WriteBehind(journal, depth=1, patience=0.2)
     for number in range(1, 8):
-        behind.append(said(number))  # longer than patience in all
+        behind.append(partial(said, number))  # longer than patience in all
     behind.drain()
     behind.close()
     assert numbers(journal.journal.read()) == list(range(1, 8))
@@ -106,7 +107,7 @@ def test_fault_26_a_slow_disk_is_waited_for_as_long_as_it_takes_anything():
 def test_what_waits_for_a_sync_leaves_while_no_rows_come():
     journal, left = opened(FaultyFiles(), limits=Limits(group_ns=1_000_000), clock_ns=monotonic_ns), threading.Event()
     behind = WriteBehind(journal)
-    behind.append(said(1), lambda frame: left.set())
+    behind.append(partial(said, 1), lambda frame: left.set())
     assert left.wait(5)
     behind.close()
 
@@ -115,14 +116,14 @@ def test_a_sync_that_fails_while_no_rows_come_ends_the_thread_and_comes_out_of_t
     files = FaultyFiles()
     journal = opened(files, limits=Limits(group_ns=1_000_000), clock_ns=monotonic_ns)
     behind = WriteBehind(journal)
-    behind.append(said(1))
+    behind.append(partial(said, 1))
     behind.drain()
     journal.sync()
     files.turns.clear()
     files.failing["sync"] = (1, errno.EIO)
-    behind.append(said(2))
+    behind.append(partial(said, 2))
     behind._thread.join(5)
     assert not behind._thread.is_alive()
     with pytest.raises(JournalBroken):
-        behind.append(said(3))
+        behind.append(partial(said, 3))
     behind.close()

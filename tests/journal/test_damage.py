@@ -215,8 +215,8 @@ def rewritten(files: FaultyFiles, head: SegmentHead, *records: Record) -> None:
     """One segment of these frames, well made."""
     data, digest = head.pack(), head.previous
     for seq, record in enumerate(records, head.first):
-        frame, digest = pack(record, seq, seq - 1, digest, head.seed)
-        data += frame
+        frame = b"".join(pack(record, seq, seq - 1, digest, head.seed))
+        data, digest = data + frame, frame[-32:]
     change(files, FOLDER / f"{head.first:020d}.log", data)
 
 
@@ -261,7 +261,8 @@ def test_fault_17_a_frame_rewritten_with_all_its_checksums_breaks_the_chain_and_
     data, ends = files.read(path), ends_of(files, path)
     head = SegmentHead.unpack(data, path)
     before = data[ends[3] - 32 : ends[3]]
-    frame, digest = pack(said(4, 44 + 999), 4, 3, before, head.seed)
+    frame = b"".join(pack(said(4, 44 + 999), 4, 3, before, head.seed))
+    digest = frame[-32:]
     forged = data[: ends[3]] + frame + data[ends[4] :]
     change(files, path, forged)
     error = refused(files)

@@ -70,6 +70,7 @@ def go_on(journal: Journal, length: int, *, urgent: bool = False) -> None:
 # 21
 
 
+@pytest.mark.usefixtures("writes")
 @pytest.mark.parametrize("turn", range(1, 40, 3))
 def test_fault_21_a_full_disk_takes_nothing_half_and_goes_on_when_there_is_room(turn):
     files = FaultyFiles()
@@ -150,6 +151,7 @@ journal.close()
 # 22
 
 
+@pytest.mark.usefixtures("writes")
 @pytest.mark.parametrize("most", [1, 2, 3, 7, 100, 511, 512, 513])
 def test_fault_22_short_writes_of_any_length_are_completed(most):
     files = FaultyFiles()
@@ -159,6 +161,7 @@ def test_fault_22_short_writes_of_any_length_are_completed(most):
     assert numbers(opened(files).read()) == list(range(1, 21))
 
 
+@pytest.mark.usefixtures("writes")
 def test_fault_22_a_write_that_stops_halfway_is_taken_back():
     for turn in range(2, 12):
         files = FaultyFiles()

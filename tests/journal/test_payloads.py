@@ -12,7 +12,17 @@ from pipeline.errors import JournalError
 from pipeline.journal.arrow import message_of, serialized
 from pipeline.journal.configuration import Chosen, Configuration, config_of, config_record
 from pipeline.journal.frames import VERSIONS, Content, Frame
-from pipeline.journal.payloads import CODECS, Codec, alerts_of, alerts_record, ticks_head, ticks_of, ticks_record
+from pipeline.journal.payloads import (
+    CODECS,
+    Codec,
+    alerts_of,
+    alerts_record,
+    lies_still,
+    ticks_head,
+    ticks_of,
+    ticks_record,
+    ticks_record_later,
+)
 from pipeline.symbols import SymbolTable
 from pipeline.ticks import Kind, Ticks
 from strategies.volume_breakout import VolumeBreakout
@@ -101,6 +111,28 @@ def test_codes_are_those_of_the_table_that_reads_whatever_it_knows_already(data)
     fresh = SymbolTable()
     ticks_of(framed(ticks_record(Ticks.of(time=range(len(names)), symbol=names, price=np.ones(len(names))))), fresh)
     assert list(fresh) == list(dict.fromkeys(names))
+
+
+def test_a_record_that_is_made_later_is_what_it_would_have_been():
+    for columns in ({}, {"bid": np.array([1.0, 2.0])}):  # read-only as they are made, and one that somebody may write to
+        ticks = Ticks.of(time=[1, 2], symbol=["A", "B"], price=[1.0, 2.0])
+        ticks = Ticks({**ticks.columns, **columns}, ticks.symbols)
+        now, later = ticks_record(ticks), ticks_record_later(ticks)
+        ticks.symbols.code("C")
+        for column in columns.values():
+            column[:] = 9.0
+        assert later() == now
+
+
+def test_what_lies_still_is_what_nobody_can_write_to():
+    own, read = np.arange(4.0), np.arange(4.0)
+    read.setflags(write=False)
+    seen = own[1:]
+    seen.setflags(write=False)
+    assert [lies_still(each) for each in (own, seen, read, read[1:][1:], np.frombuffer(bytes(8)))] == [False, False, True, True, True]
+    buffer = np.frombuffer(bytearray(8))
+    buffer.setflags(write=False)
+    assert not lies_still(buffer)
 
 
 @pytest.mark.parametrize("seq", [[5, 6, 7], [5, 5, 9], [7, 6, 5], [0, 2, 3]])

@@ -96,11 +96,13 @@ def live_and_die(seed: int) -> int:
     return cuts
 
 
+@pytest.mark.usefixtures("writes")
 @pytest.mark.parametrize("seed", range(20))
 def test_fault_4_power_cuts_lose_nothing_acknowledged_and_leave_a_prefix(seed):
     assert live_and_die(seed) >= 1
 
 
+@pytest.mark.usefixtures("writes")
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(1000))
 def test_fault_4_power_cuts_a_thousand_seeds(seed):
@@ -122,6 +124,7 @@ def everything_once(life: Life) -> None:
     life.open()
 
 
+@pytest.mark.usefixtures("writes")
 @pytest.mark.parametrize("part", range(4))
 def test_fault_2_a_power_cut_at_every_single_change(part):
     undisturbed = Life(FaultyFiles())
@@ -139,6 +142,7 @@ def test_fault_2_a_power_cut_at_every_single_change(part):
         life.append(10, urgent=True)
 
 
+@pytest.mark.usefixtures("writes")
 @pytest.mark.parametrize("seed", range(20))
 def test_fault_3_a_power_cut_during_recovery_five_times_over(seed):
     life = Life(FaultyFiles(seed))

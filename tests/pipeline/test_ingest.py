@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tries import tries
 
 from pipeline.errors import BadRow, InputError, LateRow, TooManySymbols
-from pipeline.ingest import BATCH_ROWS, Ingest, RawRows
+from pipeline.ingest import Ingest, RawRows
 from pipeline.symbols import SymbolTable
-from pipeline.ticks import COLUMN_TYPES, Kind, Ticks
+from pipeline.ticks import BATCH_ROWS, COLUMN_TYPES, Kind, Ticks
 
 SECOND = 10**9
 START = 1_700_000_000 * SECOND

@@ -13,10 +13,9 @@ from reference_on_trades import new_high_low, trade_rate_burst, vwap_deviation
 from tries import THOROUGH, tries
 
 from pipeline.checks import LAWS, isolation_law, observe, symbol_law
-from pipeline.ingest import BATCH_ROWS
 from pipeline.plugins import plugins
 from pipeline.strategy import Strategy
-from pipeline.ticks import Kind, Ticks
+from pipeline.ticks import BATCH_ROWS, Kind, Ticks
 from strategies.moving_average_cross import MovingAverageCross
 from strategies.new_high_low import NewHighLow
 from strategies.opening_range_breakout import OpeningRangeBreakout

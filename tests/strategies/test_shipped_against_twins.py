@@ -13,9 +13,8 @@ from reference_on_quotes import pairs_divergence, spread_widening, stale_quote
 from reference_on_trades import new_high_low, trade_rate_burst, vwap_deviation
 
 from pipeline.checks import observe
-from pipeline.ingest import BATCH_ROWS
 from pipeline.strategy import Strategy
-from pipeline.ticks import Kind, Ticks
+from pipeline.ticks import BATCH_ROWS, Kind, Ticks
 from strategies.moving_average_cross import MovingAverageCross
 from strategies.new_high_low import NewHighLow
 from strategies.opening_range_breakout import OpeningRangeBreakout
