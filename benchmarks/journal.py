@@ -38,7 +38,7 @@ from pipeline.ticks import Ticks
 from strategies.volume_spike import VolumeSpike
 
 ROWS, BATCH = 2_000_000, 8192
-LIVE = 400
+LIVE = 2_000
 NEVER = 1 << 62
 
 

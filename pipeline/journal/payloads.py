@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Payload = bytes | memoryview
-NAMED_ROWS = 16
+NAMED_ROWS, FEW_ROWS = 16, 32
 LENGTHS = struct.Struct("<II")
 UNREADABLE = (
     msgspec.MsgspecError,
@@ -163,6 +163,10 @@ def codes_in(codes: NDArray[np.int32], symbols: int) -> tuple[list[int], NDArray
     """
     if symbols * NAMED_ROWS <= len(codes):
         return list(range(symbols + 1)), codes
+    if len(codes) <= FEW_ROWS:
+        each = codes.tolist()
+        place_of = {code: place for place, code in enumerate(sorted({0, *each}))}
+        return list(place_of), np.array([place_of[code] for code in each], np.int32)
     if len(codes) * 4 < symbols:
         found = np.unique(codes)
     else:

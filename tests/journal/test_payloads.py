@@ -17,6 +17,7 @@ from pipeline.journal.payloads import (
     Codec,
     alerts_of,
     alerts_record,
+    codes_in,
     lies_still,
     ticks_head,
     ticks_of,
@@ -194,3 +195,11 @@ def test_every_version_before_the_newest_has_an_upcaster():
 def test_columns_as_they_lie_are_the_message_that_arrow_writes(rows, names):
     columns = {name: np.resize(FURTHER[name], rows)[::-1] for name in names}
     assert b"".join(message_of(columns, rows)) == bytes(serialized(columns, None))
+
+
+@settings(deadline=None)
+@given(codes=arrays(np.int32, st.integers(0, 80), elements=st.integers(0, 300)), symbols=st.sampled_from((300, 1000, 100_000)))
+def test_codes_in_names_what_occurs_in_order_of_code_by_whatever_way(codes, symbols):
+    found, local = codes_in(codes, symbols)
+    assert (found, local.dtype) == (sorted({0, *codes.tolist()}), np.int32)
+    assert [found[place] for place in local] == codes.tolist()
