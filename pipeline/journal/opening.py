@@ -1,8 +1,9 @@
 """Opening a journal to write: look at everything first, change only then, and end with a log that is on the disk."""
 
 import os
+import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from pipeline.journal.segment import OpenSegment
 __all__ = ["Opened", "Warn", "journal_names", "locked", "look", "recovered"]
 
 LOCK = "LOCK"
+LEFT_OVER = re.compile(r"\..*|LOCK|lost\+found|cursors|projections|.*\.(snapshot|tmp|cut\d*)")
+"""What may lie in a folder in which a journal begins: what one that was taken away leaves, and what a file system puts there."""
+SHOWN = 3
 Warn = Callable[[object], None]
 
 
@@ -49,7 +53,16 @@ def locked(files: Files, folder: Path) -> Held:
         raise NoJournal(f"{folder} cannot be used as a journal: it is no folder; name one, or a name that is free")
     with refusals(folder, "cannot be used as a journal"):
         files.make_folder(folder)
+        refuse_strangers(folder, files.names(folder))
         return files.lock(folder / LOCK, f"pid {os.getpid()} on host {socket.gethostname()}")
+
+
+def refuse_strangers(folder: Path, names: Sequence[str]) -> None:
+    """A journal begins in a folder of its own: a slip of the name shall not strew its files among others."""
+    strangers = [name for name in names if not LEFT_OVER.fullmatch(name)]
+    if strangers and MARK not in names and not segment_names(names):
+        shown = ", ".join(strangers[:SHOWN]) + (", ..." if len(strangers) > SHOWN else "")
+        raise NoJournal(f"{folder} holds no journal, and other files ({shown}); name a folder that is empty, or one that is not there yet")
 
 
 def look(files: Files, folder: Path, trusted: int = 0, acknowledged: int = 0) -> tuple[Mark | None, Scan]:

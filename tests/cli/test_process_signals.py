@@ -13,6 +13,7 @@ from runs import Above, Cut, every_cut, ticks_of
 
 from pipeline import run
 from pipeline.sinks.memory import MemorySink
+from pipeline.ticks import BATCH_ROWS
 
 START = 1_381_219_200_000_000_000
 STRATEGY = """
@@ -32,7 +33,7 @@ class Each(Strategy):
 
         return combine_latest(last=ticks.pipe(last())).pipe(alert_when(condition, every=True, message="{symbol} at {last:.2f}"))
 """
-ROWS = 30_000
+ROWS = BATCH_ROWS + 3_000
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from faulty_files import FaultyFiles
 from journals import FOLDER, SMALL, filled, numbers, opened, said
 
-from pipeline.errors import JournalBroken, JournalError, JournalLocked
+from pipeline.errors import JournalBroken, JournalError, JournalLocked, NoJournal
 from pipeline.journal import Journal, Limits
 from pipeline.journal.files import RealFiles
 
@@ -322,3 +322,17 @@ def test_a_sync_reaches_the_file_and_its_folder(tmp_path, monkeypatch):
     file.close()
     files.sync_folder(tmp_path)
     assert synced == [str(tmp_path / "a"), str(tmp_path)]
+
+
+def test_a_journal_does_not_begin_among_other_files_and_leaves_nothing_there(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".DS_Store").touch()
+    Journal.open(tmp_path).close()
+    (tmp_path / "ticks.csv").touch()
+    Journal.open(tmp_path).close()  # what somebody adds later is theirs
+    other = tmp_path / "data"
+    other.mkdir()
+    (other / "ticks.csv").touch()
+    with pytest.raises(NoJournal, match=r"holds no journal, and other files \(ticks.csv\); name a folder that is empty"):
+        Journal.open(other)
+    assert [path.name for path in other.iterdir()] == ["ticks.csv"]
