@@ -101,20 +101,22 @@ class Ingest:
 
     def accept(self, raw: RawRows) -> Iterator[Ticks]:
         """The batches of the tape that these rows complete; raises BadRow, LateRow or TooManySymbols at their place."""
-        rows, typed = len(raw), True
+        rows, typed = len(raw.columns["time"]), True
         for name, column in raw.columns.items():
             if len(column) != rows:
                 raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {rows}")
-            if column.dtype is not COLUMN_TYPES.get(name, column.dtype) or not column.flags.c_contiguous:
+            dtype = column.dtype
+            if dtype is not COLUMN_TYPES.get(name, dtype) or (rows > 1 and not column.flags.c_contiguous):
                 typed = False
         if raw.unplaced and self.on_bad is None:
             raise raw.unplaced[0]  # had it been read, it might have changed what comes of every row
-        codes, count, fault = self._codes(raw)
+        codes, count, fault = (self._names_codes, rows, None) if raw.names is self._names else self._codes(raw)
         if raw.refused:
             count, fault = self._up_to_refused(raw, count, fault)
         for start in range(0, count, BATCH_ROWS):
             columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count), typed)
-            self._tell(start + BATCH_ROWS)
+            if self._aside:
+                self._tell(start + BATCH_ROWS)
             if self.lateness_ns and len(columns["time"]):
                 columns = self._reordered(columns)
             if len(columns["time"]):
@@ -122,7 +124,8 @@ class Ingest:
             if bad is not None:
                 fault = bad
                 break
-        self._tell(count + 1)
+        if self._aside:
+            self._tell(count + 1)
         if fault is not None:
             yield from self.finish()
             raise fault
@@ -144,15 +147,12 @@ class Ingest:
 
     def _tell(self, end: int) -> None:
         """Tell of the rows set aside before a place, in their order."""
-        if self._aside:
-            for _, tell in sorted((each for each in self._aside if each[0] < end), key=lambda each: each[0]):
-                tell()
-            self._aside = [each for each in self._aside if each[0] >= end]
+        for _, tell in sorted((each for each in self._aside if each[0] < end), key=lambda each: each[0]):
+            tell()
+        self._aside = [each for each in self._aside if each[0] >= end]
 
     def _codes(self, raw: RawRows) -> tuple[NDArray[np.int32] | None, int, Exception | None]:
         """The code of each name (None where they are the same), how many rows come before a refused symbol, and its fault."""
-        if raw.names is self._names:
-            return self._names_codes, len(raw), None
         codes = np.zeros(len(raw.names) + 1, np.int32)
         try:
             codes[1:] = self.symbols.codes(raw.names)
@@ -268,9 +268,11 @@ class Ingest:
 
     def _batch(self, columns: Columns) -> Ticks:
         count = len(columns["time"])
-        columns = {"seq": self._numbers(count), **({"event_time": columns["time"]} if self.late == "clamp" else {}), **columns}
+        if self.late == "clamp":
+            columns = {"event_time": columns["time"], **columns}
         for column in columns.values():
             column.setflags(write=False)
+        columns = {"seq": self._numbers(count), **columns}
         self.rows += count
         return Ticks(columns, self.symbols)
 

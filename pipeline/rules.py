@@ -55,7 +55,7 @@ class Rule(Stateful):
 
     def scratch(self, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Room for all events a batch can have: one a row, and one a waiting symbol."""
-        most = 2 * rows + int(self.state.lists[BUSY]) + 1
+        most = 2 * rows + self.state.lists.item(BUSY) + 1
         if len(self._events) < most:
             self._events, self._touched = np.empty((most, 6), np.int64), np.empty(most, np.int64)
         return self._events, self._touched
@@ -135,7 +135,7 @@ class AlertStream(Stream[list[Alert]]):
     def _judge(self) -> list[Alert]:
         combined, stage = self.source.item, self.stage
         rows, values = combined.rows, combined.values
-        count = len(rows)
+        count = len(rows.columns["time"])
         stage.next_row += count
         if self.unknown:
             self.unknown = {name for name in self.unknown if np.isnan(self._column(combined, name)).all()}
@@ -199,7 +199,7 @@ class AlertStream(Stream[list[Alert]]):
             if self.suppress and marks is not None:
                 keep &= ~marks[hits]
             hits = hits[keep]
-        events, _ = stage.scratch(len(rows))
+        events, _ = stage.scratch(len(met))
         state = stage.state
         rule_machine.every_row(rows.columns["time"], rows.columns["symbol"], hits, self.cooldown, state.memory, state.lists, events)
         found = events[:told] if (told := state.lists.item(EVENTS)) else NO_EVENTS
