@@ -12,11 +12,13 @@ from pipeline.flow import Tape
 from pipeline.graph import Graph
 from pipeline.rules import AlertStream
 from pipeline.sinks.rows import encodable
+from pipeline.ticks import BATCH_ROWS
 
 __all__ = ["Collector"]
 
 WHOLE_BATCHES = "; Rx on a tape sees whole batches of rows; for one tick at a time write ticks.pipe(each_tick(), ...)"
 BY_ORDER = attrgetter("order")
+BY_HAND_ROWS = 2048
 
 
 class Collector:
@@ -31,6 +33,11 @@ class Collector:
         self.parts: list[list[Alert]] = []
         self.by_hand: set[str] = set()
         self._streams: list[Observable[Any]] = []
+
+    @property
+    def batch_rows(self) -> int:
+        """How many rows a batch may have: few where Rx operators take them one by one, so that a batch is no hang."""
+        return BY_HAND_ROWS if self.by_hand else BATCH_ROWS
 
     def listen(self, strategy: str, stream: Observable[Any]) -> None:
         """Collect the alerts of a strategy's stream: of `alert_when`, or of any observable of alerts or lists of alerts."""

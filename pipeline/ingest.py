@@ -18,16 +18,14 @@ from pipeline.errors import BadRow, InputError, LateRow
 from pipeline.kernels import Codes, Kinds, Times, Values1D, kernel
 from pipeline.row_checks import YEAR_2000, YEAR_2100, bad_rows, contiguous, time_reason
 from pipeline.symbols import SymbolTable
-from pipeline.ticks import BATCH_ROWS, COLUMN_TYPES, Kind, Ticks
+from pipeline.ticks import BATCH_ROWS, COLUMN_TYPES, Kind, Ticks, sealed
 
 __all__ = ["Ingest", "Late", "Place", "RawRows"]
 
 Late = Literal["fail", "clamp", "drop"]
 Columns = dict[str, NDArray[Any]]
 Place = tuple[str, int]
-TRADES, QUOTES = (np.full(BATCH_ROWS, kind, np.int8) for kind in (Kind.TRADE, Kind.QUOTE))
-TRADES.setflags(write=False)
-QUOTES.setflags(write=False)
+TRADES, QUOTES = (sealed(np.full(BATCH_ROWS, kind, np.int8)) for kind in (Kind.TRADE, Kind.QUOTE))
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,7 @@ class Ingest:
     on_bad: Callable[[BadRow], None] | None = None
     rows: int = 0
     late_rows: int = 0
+    batch_rows: int = BATCH_ROWS
     _newest: int = -(1 << 62)
     _aside: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
     _waiting: Columns = field(default_factory=dict)
@@ -113,14 +112,15 @@ class Ingest:
         codes, count, fault = (self._names_codes, rows, None) if raw.names is self._names else self._codes(raw)
         if raw.refused:
             count, fault = self._up_to_refused(raw, count, fault)
-        for start in range(0, count, BATCH_ROWS):
-            columns, bad = self._checked(raw, codes, start, min(start + BATCH_ROWS, count), typed)
+        for start in range(0, count, self.batch_rows):
+            columns, bad = self._checked(raw, codes, start, min(start + self.batch_rows, count), typed)
             if self._aside:
-                self._tell(start + BATCH_ROWS)
-            if self.lateness_ns and len(columns["time"]):
-                columns = self._reordered(columns)
+                self._tell(start + self.batch_rows)
             if len(columns["time"]):
-                yield self._batch(columns)
+                if self.lateness_ns:
+                    yield from self._cut(self._reordered(columns))
+                else:
+                    yield self._batch(columns)
             if bad is not None:
                 fault = bad
                 break
@@ -133,9 +133,12 @@ class Ingest:
     def finish(self) -> Iterator[Ticks]:
         """What still waits for its turn, at the end of a feed."""
         waiting, self._waiting = self._waiting, {}
-        waiting = by_time(waiting) if waiting else {"time": np.empty(0, np.int64)}
-        for start in range(0, len(waiting["time"]), BATCH_ROWS):
-            yield self._batch({name: column[start : start + BATCH_ROWS] for name, column in waiting.items()})
+        if waiting:
+            yield from self._cut(by_time(waiting))
+
+    def _cut(self, columns: Columns) -> Iterator[Ticks]:
+        for start in range(0, len(columns["time"]), self.batch_rows):
+            yield self._batch({name: column[start : start + self.batch_rows] for name, column in columns.items()})
 
     def _up_to_refused(self, raw: RawRows, count: int, fault: Exception | None) -> tuple[int, Exception | None]:
         """How many rows come before the first that the feed refused, and its fault; where bad rows are left out, all are set aside."""
@@ -280,8 +283,7 @@ class Ingest:
         """The next row numbers, cut from a supply."""
         place = self.rows - self._supply_from
         if not 0 <= place <= len(self._supply) - count:
-            self._supply, self._supply_from, place = np.arange(self.rows, self.rows + 2 * BATCH_ROWS), self.rows, 0
-            self._supply.setflags(write=False)
+            self._supply, self._supply_from, place = sealed(np.arange(self.rows, self.rows + max(count, 2 * BATCH_ROWS))), self.rows, 0
         return self._supply[place : place + count]
 
 

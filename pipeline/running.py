@@ -78,7 +78,7 @@ class Run:
         again: dict[str, Any] = {"late": late, "lateness": lateness, "on_bad": on_bad, "max_symbols": max_symbols}
         self.report, self._settings = Report(again=partial(Run, feed, *strategies, **again)), {name: str(again[name]) for name in again}
         self._on_fault, self._on_hang, self._keep = on_fault or LOG.error, on_hang or LOG.warning, keep_alerts
-        self.broker, self._own_broker = Broker() if broker is None else broker, broker is None
+        self.broker, self._own_broker, self._kept = Broker() if broker is None else broker, broker is None, list[Alert]()
         self._batches, self.graph = Batches(), Graph(SymbolTable(limit=max_symbols), self._faulted)
         self.ingest = Ingest(self.graph.symbols, late, nanoseconds(lateness), self._dropped, self._left_out if on_bad == "skip" else None)
         self._check_first = check_first
@@ -88,12 +88,12 @@ class Run:
         self.collector = Collector(self.graph)
         for strategy in strategies:
             build(strategy, self.tape, self.collector)
+        self.ingest.batch_rows = self.collector.batch_rows
         self._watchdog = watchdog(self.graph, lambda: self._batches.busy or self.graph.working == THE_DISK, self._hung)
         self._aside = Aside(self.report, quarantine)
         self._delivery = Delivery((), self._sink_faulted, broker=self.broker)
         self._strategies, self._journaling = strategies, Journaling(journal) if isinstance(journal, str | Path) else journal
         self.journal: RunJournal | None = None
-        self._kept = list[Alert]()
         self.picture: Path | None = None
         self.on_batch: Callable[[Ticks], None] = ignore
         self.on_alerts: Callable[[list[Alert]], None] = ignore
@@ -116,11 +116,12 @@ class Run:
         """
         report, began, whole, owed = self.report, perf_counter(), False, list[Alert]()
         with ExitStack() as held:
+            held.callback(lambda: self._aside.close(whole))
+            others = {"the quarantine file": self._aside.destination, "the picture": self.picture}
+            occupied = occupied_by(self.feed, others, self._journaling)
             if self._journaling is not None:
                 self.journal = held.enter_context(self._journal_opened(self._journaling))
                 owed = self._taken_up(self.journal)
-            others = {"the quarantine file": self._aside.destination, "the picture": self.picture}
-            occupied = occupied_by(self.feed, others, self._journaling)
             self._delivery = Delivery(sinks, self._sink_faulted, worker, occupied, self.broker, self.journal)
             try:
                 with self._watchdog, frozen_heap():
@@ -136,7 +137,6 @@ class Run:
                 self._batches.stopped_by = self._batches.stopped_by or SIGINT
             finally:
                 with ExitStack() as ends:  # from the last to the first, whatever one of them raises
-                    ends.callback(self._aside.close, whole)
                     if self._own_broker:
                         ends.callback(self.broker.close)
                     ends.callback(self._close_sinks, whole)

@@ -250,9 +250,17 @@ def frozen(name: str, column: ArrayLike, rows: int) -> Array:
         raise InputError(f"column {name} has values that are no whole numbers, such as {given[array != given][0]}")
     if array.shape != (rows,):
         raise InputError(f"column {name} has the shape {array.shape}, the symbols are {rows} rows")
-    return read_only(array if array is not column and array.flags.owndata else array.copy())
+    own = array is not given or isinstance(column, list | tuple | range)
+    return sealed(array if own else array.copy())
 
 
 def read_only(array: Array) -> Array:
     array.setflags(write=False)
     return array
+
+
+def sealed(array: Array) -> Array:
+    """An array that nobody else holds, read-only for good: whoever gets it cannot make it writable again, numbers at least."""
+    if not array.size or array.dtype.kind not in "iufb":
+        return read_only(array)
+    return np.frombuffer(array.data.toreadonly(), array.dtype)

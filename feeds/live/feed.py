@@ -86,7 +86,7 @@ class LiveTicks:
         )
         self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.clock.now() / SECOND)
         self._closing, self._refused = False, ""
-        self._rows = BATCH_ROWS
+        self._rows = BATCH_ROWS // 16
         self._failure: BaseException | None = None
         self._open: list[Connections] = []
 

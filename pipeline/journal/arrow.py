@@ -24,7 +24,7 @@ Bytes = bytes | memoryview
 
 
 def message_of(columns: Mapping[str, NDArray[Any]], rows: int, compression: str | None = None) -> Sequence[Bytes]:
-    """The parts of a message; JournalError for objects that are no text.
+    """The parts of a message; JournalError for objects that are no text, and for a column of another length.
 
     What stands before columns that have one width each depends on their types and the number of rows alone: it is remembered,
     and the columns follow as they lie in memory.
@@ -33,6 +33,9 @@ def message_of(columns: Mapping[str, NDArray[Any]], rows: int, compression: str 
     >>> columns_of(b"".join(message_of({"price": price}, 2)), [("price", "<f8")], 2)
     {'price': array([167.4, 182. ])}
     """
+    for name, column in columns.items():
+        if column.shape != (rows,):
+            raise JournalError(f"column {name} has the shape {column.shape}; expected one value for each of {rows:,} rows")
     if 0 < rows <= MOST and compression is None and all(column.itemsize and column.dtype != object for column in columns.values()):
         return [beginning(rows, tuple((name, column.dtype.str) for name, column in columns.items())), *as_they_lie(columns.values())]
     return [memoryview(serialized(columns, compression))]

@@ -14,7 +14,7 @@ from pipeline.journal.log import Journal
 __all__ = ["WriteBehind"]
 
 PATIENCE = 60.0
-DEPTH = 16
+DEPTH = 4
 """Batches that may wait: some megabytes, and long enough for a sync."""
 Then = Callable[[int], None]
 Make = Callable[[], Record]

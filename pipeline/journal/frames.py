@@ -173,6 +173,11 @@ class SegmentReader:
         self.offset, self.seq, self.digest = self.offset + len(whole), seq, digest
         return frame
 
+    def once_more(self) -> Frame | None:
+        """The frame where the good part ends, as the file is now."""
+        self._chunk, self._begin = b"", self.offset
+        return self.next()
+
     def durable_beyond(self) -> int:
         """The offset of a frame, after the good part, that was written when the frame missing there was on the disk; else -1."""
         rest = self._read(self.offset, -1)

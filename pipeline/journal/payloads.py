@@ -133,7 +133,7 @@ def ticks_record(ticks: Ticks, *, compression: str | None = None, known: int | N
 
 
 def ticks_record_later(ticks: Ticks) -> Callable[[], Record]:
-    """`ticks_record`, made when it is called if nobody can write to the columns meanwhile; else it is made now."""
+    """`ticks_record`, made when it is called if no strategy can write to the columns meanwhile; else it is made now."""
     make = partial(ticks_record, ticks, known=len(ticks.symbols))
     if all(map(lies_still, ticks.columns.values())):
         return make
@@ -142,12 +142,12 @@ def ticks_record_later(ticks: Ticks) -> Callable[[], Record]:
 
 
 def lies_still(memory: Any) -> bool:
-    """Whether nobody can write to a column, nor to the array of which it is a part."""
+    """Whether a column is part of memory that is read-only for good; an array that owns its memory can be made writable again."""
     while isinstance(memory, np.ndarray):
         if memory.flags.writeable:
             return False
         memory = memory.base
-    return memory is None or isinstance(memory, bytes)
+    return isinstance(memory, bytes) or (isinstance(memory, memoryview) and memory.readonly)
 
 
 def counts_up(seq: NDArray[np.int64]) -> bool:

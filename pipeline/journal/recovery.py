@@ -108,12 +108,24 @@ def scan(files: Files, folder: Path, mark: Mark | None, trusted: int = 0) -> Sca
             found.append(by_its_end(files, path, head, first_of(names[place + 1]) - 1))
             continue
         reader = SegmentReader(partial(files.read, path), head, path)
-        for _ in reader:
-            pass
+        later = read_through(reader)
         found.append(Segment(path, head, reader.seq, reader.offset, reader.digest))
         if reader.problem:
-            return Scan(found, torn_or_damaged(files, path, reader, found, is_last))
+            return Scan(found, torn_or_damaged(files, path, reader, found, is_last, later))
     return Scan(found)
+
+
+def read_through(reader: SegmentReader) -> int:
+    """Read to where the good part ends; gives where a frame follows that was written when the bad one was durable, -1 where none does.
+
+    A frame that a process was writing at the first look is whole at the second, when others follow.
+    """
+    while True:
+        for _ in reader:
+            pass
+        later = reader.durable_beyond() if reader.problem else -1
+        if later < 0 or reader.once_more() is None:
+            return later
 
 
 def by_its_end(files: Files, path: Path, head: SegmentHead, last: int) -> Segment:
@@ -145,11 +157,10 @@ def check_head(path: Path, head: SegmentHead, before: Sequence[Segment], mark: M
 BACKUP = "Put the missing segments back"
 
 
-def torn_or_damaged(files: Files, path: Path, reader: SegmentReader, found: Sequence[Segment], is_last: bool) -> Torn:
-    """The torn tail; JournalDamaged where the bad frame was durable once."""
+def torn_or_damaged(files: Files, path: Path, reader: SegmentReader, found: Sequence[Segment], is_last: bool, later: int) -> Torn:
+    """The torn tail; JournalDamaged where the bad frame was durable once, as a frame at `later` tells."""
     if not is_last:
         raise damaged(path, reader.offset, found, f"{reader.problem}, and later segments follow")
-    later = reader.durable_beyond()
     if later >= 0:
         raise damaged(path, reader.offset, found, f"{reader.problem}, and frames written after it was durable follow at byte {later:,}")
     return Torn(path, reader.offset, reader.seq, files.size(path) - reader.offset, reader.problem)

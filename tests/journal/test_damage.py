@@ -10,7 +10,8 @@ from faulty_files import FaultyFiles
 from journals import FOLDER, SMALL, filled, numbers, opened, said
 
 from pipeline.errors import JournalDamaged, JournalError, JournalTooNew, UsageError
-from pipeline.journal import Content, Limits, Record
+from pipeline.journal import Content, Journal, Limits, Record
+from pipeline.journal.files import RealFiles
 from pipeline.journal.frames import FRAME, SEGMENT, SegmentHead, digest_of_frame, pack
 from pipeline.journal.mark import MARK
 from pipeline.journal.opening import look
@@ -357,3 +358,35 @@ def test_looking_changes_nothing_and_needs_no_lock():
     steps = files.steps
     mark, found = look(files, FOLDER)
     assert (mark.seq, found.end, files.steps) == (0, 5, steps)
+
+
+# Beside a writer.
+
+
+class Looking(RealFiles):
+    """Sees a segment as it was at one moment, `looks` times, and then as it is."""
+
+    def __init__(self, path, then, looks):
+        self.path, self.then, self.looks = path, then, looks
+
+    def read(self, path, start=0, count=-1):
+        if path != self.path or start < SEGMENT:
+            return super().read(path, start, count)
+        data = self.then if self.looks > 0 else path.read_bytes()
+        self.looks -= 1
+        return data[start:] if count < 0 else data[start : start + count]
+
+
+@pytest.mark.parametrize("written", [1, 30, 50, 100])
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_frame_that_was_half_written_when_it_was_looked_at_is_no_damage(written, looks, tmp_path):
+    with Journal.open(tmp_path) as journal:
+        journal.append(said(1), urgent=True)
+        (path,) = tmp_path.glob("*.log")
+        before = path.read_bytes()
+        for number in (2, 3, 4):
+            journal.append(said(number), urgent=True)
+        files = Looking(path, path.read_bytes()[: len(before) + written], looks)
+        _, found = look(files, tmp_path)
+        assert found.end in (1, 4)
+        assert (found.torn is None) == (found.end == 4)

@@ -25,7 +25,7 @@ from pipeline.journal.payloads import (
     ticks_record_later,
 )
 from pipeline.symbols import SymbolTable
-from pipeline.ticks import Kind, Ticks
+from pipeline.ticks import Kind, Ticks, sealed
 from strategies.volume_breakout import VolumeBreakout
 
 COMPRESSIONS = (None, "zstd", "lz4")
@@ -115,25 +115,31 @@ def test_codes_are_those_of_the_table_that_reads_whatever_it_knows_already(data)
 
 
 def test_a_record_that_is_made_later_is_what_it_would_have_been():
-    for columns in ({}, {"bid": np.array([1.0, 2.0])}):  # read-only as they are made, and one that somebody may write to
-        ticks = Ticks.of(time=[1, 2], symbol=["A", "B"], price=[1.0, 2.0])
+    rows, locked = 48, np.ones(48)
+    locked.setflags(write=False)
+    for columns in ({}, {"bid": np.ones(rows)}, {"bid": locked}):  # all sealed, one that may be written to, one that may be made so
+        ticks = Ticks.of(time=range(rows), symbol=["A", "B"] * (rows // 2), price=np.ones(rows))
         ticks = Ticks({**ticks.columns, **columns}, ticks.symbols)
         now, later = ticks_record(ticks), ticks_record_later(ticks)
         ticks.symbols.code("C")
+        assert ticks_record(ticks) != now
         for column in columns.values():
+            column.setflags(write=True)
             column[:] = 9.0
         assert later() == now
 
 
-def test_what_lies_still_is_what_nobody_can_write_to():
-    own, read = np.arange(4.0), np.arange(4.0)
-    read.setflags(write=False)
+def test_what_lies_still_is_what_cannot_be_made_writable():
+    own, read, buffer = np.arange(4.0), np.arange(4.0), np.frombuffer(bytearray(8))
     seen = own[1:]
-    seen.setflags(write=False)
-    assert [lies_still(each) for each in (own, seen, read, read[1:][1:], np.frombuffer(bytes(8)))] == [False, False, True, True, True]
-    buffer = np.frombuffer(bytearray(8))
-    buffer.setflags(write=False)
-    assert not lies_still(buffer)
+    for each in (read, seen, buffer):
+        each.setflags(write=False)
+    assert [lies_still(each) for each in (own, seen, read, read[1:], buffer)] == [False] * 5
+    given = sealed(np.arange(4.0))
+    for each in (given, given[1:][1:], np.frombuffer(bytes(8)), Ticks.of(time=[1], symbol=["A"], price=[1.0]).price):
+        assert lies_still(each)
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            each.setflags(write=True)
 
 
 @pytest.mark.parametrize("seq", [[5, 6, 7], [5, 5, 9], [7, 6, 5], [0, 2, 3]])
@@ -198,8 +204,9 @@ def test_columns_as_they_lie_are_the_message_that_arrow_writes(rows, names):
 
 
 @settings(deadline=None)
-@given(codes=arrays(np.int32, st.integers(0, 80), elements=st.integers(0, 300)), symbols=st.sampled_from((300, 1000, 100_000)))
+@given(codes=arrays(np.int32, st.integers(0, 80), elements=st.integers(0, 4)), symbols=st.sampled_from((4, 5, 20, 300, 100_000)))
 def test_codes_in_names_what_occurs_in_order_of_code_by_whatever_way(codes, symbols):
     found, local = codes_in(codes, symbols)
-    assert (found, local.dtype) == (sorted({0, *codes.tolist()}), np.int32)
+    expected = range(symbols + 1) if symbols * 16 <= len(codes) else sorted({0, *codes.tolist()})
+    assert (found, local.dtype) == (list(expected), np.int32)
     assert [found[place] for place in local] == codes.tolist()

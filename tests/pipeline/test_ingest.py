@@ -44,6 +44,9 @@ def taken(ingest: Ingest, *parts: RawRows) -> tuple[Ticks, Exception | None]:
         batches += list(ingest.finish())
     except InputError as error:
         fault = error
+    for batch in batches:
+        assert {name: len(column) for name, column in batch.columns.items()} == dict.fromkeys(batch.columns, len(batch))
+        assert len(batch) <= ingest.batch_rows
     return Ticks.concat(batches) if batches else Ticks.of([], [], ingest.symbols, price=[], size=[]), fault
 
 
@@ -221,12 +224,13 @@ def test_batches_stay_in_the_cache_and_are_numbered_through():
     seconds=st.lists(st.integers(0, 5), min_size=12, max_size=12),
     cuts=st.sets(st.integers(1, 11)),
     late=st.sampled_from(["fail", "clamp", "drop"]),
+    most=st.sampled_from([1, 2, 5, BATCH_ROWS]),
 )
 @settings(max_examples=tries(300), deadline=None)
-def test_fault_29_any_order_within_the_lateness_gives_the_sorted_tape(order, seconds, cuts, late):
+def test_fault_29_any_order_within_the_lateness_gives_the_sorted_tape(order, seconds, cuts, late, most):
     times = np.array(sorted(seconds))[list(order)]
     lateness = int(max(np.maximum.accumulate(times) - times))
-    ingest = Ingest(SymbolTable(), late=late, lateness_ns=lateness * SECOND)
+    ingest = Ingest(SymbolTable(), late=late, lateness_ns=lateness * SECOND, batch_rows=most)
     edges = [0, *sorted(cuts), 12]
     whole = raw(12, time=START + times * SECOND)
     parts = [RawRows({n: c[a:b] for n, c in whole.columns.items()}, whole.names) for a, b in pairwise(edges)]
@@ -270,6 +274,13 @@ def test_fault_30_rows_later_than_that_are_clamped_dropped_or_refused(times, lat
     if isinstance(fault, LateRow):
         assert (fault.line, fault.late_ns) == (first + 2, (newest[first] - time[first]) * SECOND)
         assert sum(map(len, batches)) == first
+
+
+def test_rows_that_waited_and_come_all_at_once_come_in_batches_of_equal_columns():
+    rows = 3 * BATCH_ROWS
+    waiting = raw(rows, time=START + np.arange(rows))
+    tape, fault = taken(Ingest(SymbolTable(), lateness_ns=3600 * SECOND), waiting, raw(1, time=[START + 7200 * SECOND]))
+    assert (fault, len(tape), tape.seq.tolist()) == (None, rows + 1, list(range(rows + 1)))
 
 
 def test_rows_wait_for_their_turn_and_no_longer():

@@ -217,6 +217,12 @@ def test_no_output_lies_in_the_journals_folder(tmp_path, name):
     assert verify(folder).counts["alerts"] == 4
 
 
+def test_a_quarantine_file_in_the_journals_folder_is_refused_as_such_before_a_journal_begins(tmp_path):
+    with pytest.raises(UsageError, match="the quarantine file would lie in the journal"):
+        run(STEPS, Flip(), journal=tmp_path, on_bad="skip", quarantine=tmp_path / "bad.jsonl")
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.jsonl"}
+
+
 @pytest.fixture
 def shortened(tmp_path):
     """A journal of which the first frames are gone, and the alerts of its run in a file."""

@@ -12,6 +12,7 @@ from pipeline import Alert, Strategy, alert_when, combine_latest, run
 from pipeline.doors import each_tick
 from pipeline.errors import BuildError, InputError, UnknownName, UsageError
 from pipeline.operators import column, moving_average
+from pipeline.running import Run
 from pipeline.sinks.memory import MemorySink
 from pipeline.ticks import Kind, Ticks
 
@@ -106,6 +107,18 @@ def test_the_end_of_a_tape_completes_rx_operators_and_bad_input_does_not():
 
     assert [alert.message for alert in run(ticks_of(), Total()).alerts] == ["60"]
     assert len(run(Cut(ticks_of(), error=InputError("cut off")), Total()).alerts) == 0
+
+
+def test_strategies_of_rx_operators_get_few_rows_at_a_time_so_that_a_batch_is_no_hang():
+    class Counts(Strategy):
+        def alerts(self, ticks):
+            return ticks.pipe(each_tick(), ops.filter(lambda tick: False))
+
+    for strategies, most in (((Above(),), 5000), ((Above(), Counts()), 2048)):
+        made, seen = Run(ticks_of(5000), *strategies), []
+        made.on_batch = lambda batch, seen=seen: seen.append(len(batch))
+        made.go()
+        assert (max(seen), sum(seen)) == (most, 5000)
 
 
 # What cannot work fails when the run is built.
