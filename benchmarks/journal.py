@@ -34,10 +34,10 @@ from pipeline.rules import AlertStream
 from pipeline.runner import run
 from pipeline.running import Run
 from pipeline.symbols import SymbolTable
-from pipeline.ticks import Ticks
+from pipeline.ticks import BATCH_ROWS, Ticks
 from strategies.volume_spike import VolumeSpike
 
-ROWS, BATCH = 2_000_000, 8192
+ROWS, BATCH = 2_000_000, BATCH_ROWS
 LIVE = 2_000
 NEVER = 1 << 62
 
