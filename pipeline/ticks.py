@@ -86,7 +86,7 @@ class Ticks:
     [5.0, 20.0]
     """
 
-    __slots__ = ("_quotes", "_trades", "columns", "counted", "lost", "missing", "root", "symbols")
+    __slots__ = ("_quotes", "_root", "_trades", "columns", "counted", "lost", "missing", "symbols")
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Ticks:
         """Trusts its arguments: equally long, read-only, contiguous columns of the right types. See `of`."""
         self.columns = columns
         self.symbols = symbols
-        self.root = self if root is None else root
+        self._root = root
         self.counted = counted
         self.lost: NDArray[np.bool_] | None = None
         self.missing: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]] | None = None
@@ -184,6 +184,11 @@ class Ticks:
             return False
         self.lost = read_only(kind == Kind.GAP)
         return True
+
+    @property
+    def root(self) -> "Ticks":
+        """The rows of the tape at the root of the graph, of which these were made; no attribute, which would keep the memory of each batch."""
+        return self if self._root is None else self._root
 
     @property
     def trades(self) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """The runner: from a feed to alerts in order, what cannot be built, and Ctrl-C."""
 
+import gc
 import signal
 import threading
 
@@ -15,6 +16,10 @@ from pipeline.operators import column, moving_average
 from pipeline.running import Run
 from pipeline.sinks.memory import MemorySink
 from pipeline.ticks import Kind, Ticks
+from strategies.moving_average_cross import MovingAverageCross
+from strategies.textbook_rx import TextbookRx
+from strategies.volume_breakout import VolumeBreakout
+from strategies.volume_spike import VolumeSpike
 
 
 def test_a_run_says_what_it_read_and_found():
@@ -119,6 +124,23 @@ def test_strategies_of_rx_operators_get_few_rows_at_a_time_so_that_a_batch_is_no
         made.on_batch = lambda batch, seen=seen: seen.append(len(batch))
         made.go()
         assert (max(seen), sum(seen)) == (most, 5000)
+
+
+@pytest.mark.parametrize(
+    "strategy", [VolumeBreakout(), VolumeSpike(), MovingAverageCross(), TextbookRx()], ids=lambda strategy: strategy.name
+)
+def test_a_batch_that_was_judged_is_gone_without_a_search_for_garbage(strategy):
+    def garbage(rows):
+        run(Cut(ticks_of(rows), 1), strategy)
+        return gc.collect()
+
+    garbage(60)
+    try:
+        gc.collect()
+        gc.disable()
+        assert abs(garbage(300) - garbage(60)) < 100
+    finally:
+        gc.enable()
 
 
 # What cannot work fails when the run is built.
