@@ -187,7 +187,7 @@ class Ticks:
 
     @property
     def root(self) -> "Ticks":
-        """The rows of the tape at the root of the graph, of which these were made; no attribute, which would keep the memory of each batch."""
+        """The rows of the root of which these were made, often themselves: an attribute would be a cycle, and keep each batch alive."""
         return self if self._root is None else self._root
 
     @property
