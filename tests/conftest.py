@@ -1,4 +1,4 @@
-"""Property tests try a sixth of what they would, or all with HYPOTHESIS_PROFILE=thorough, as in CI; see `tries`.
+"""Property tests try a tenth of what they would, or all with HYPOTHESIS_PROFILE=thorough, as in CI; see `tries`.
 
 No test runs on Rx's default schedulers or on timers: what an alert depends on is the time of the tape alone."""
 
