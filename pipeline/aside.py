@@ -1,11 +1,13 @@
 """The rows that a run leaves out: kept for the report, and written to a file where one is named."""
 
+import os
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SinkError
 from pipeline.report import Report
+from pipeline.sinks.files import STANDARD_OUTPUT
 from pipeline.sinks.jsonl import JsonLines
 
 __all__ = ["Aside"]
@@ -18,6 +20,7 @@ class Aside:
     """
 
     def __init__(self, report: Report, path: str | Path | None) -> None:
+        self._is_new = path is not None and not os.path.lexists(path)
         self._report, self._file = report, None if path is None else JsonLines(path)
         self._found: list[dict[str, Any]] = []
 
@@ -44,8 +47,12 @@ class Aside:
                 raise SinkError(f"{self._file.path} cannot be written: {error.strerror}") from error
 
     def close(self, whole: bool) -> None:
-        """Make sure of the rows, and close the file."""
-        if self._file is not None:
-            if whole or self._report.set_aside:
-                self._file.flush()
-            self._file.close()
+        """Make sure of the rows, and close the file; one that was made for a run which ended early, and has no rows, goes."""
+        if self._file is None:
+            return
+        needed = whole or bool(self._report.set_aside)
+        if needed:
+            self._file.flush()
+        self._file.close()
+        if not needed and self._is_new and self.destination != STANDARD_OUTPUT:
+            Path(self.destination).unlink(missing_ok=True)

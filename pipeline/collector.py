@@ -19,6 +19,7 @@ __all__ = ["Collector"]
 WHOLE_BATCHES = "; Rx on a tape sees whole batches of rows; for one tick at a time write ticks.pipe(each_tick(), ...)"
 BY_ORDER = attrgetter("order")
 BY_HAND_ROWS = 2048
+"""Rx costs about 2 µs a tick and operator: a batch takes milliseconds then, not the second after which one is called hung."""
 
 
 class Collector:
@@ -37,7 +38,7 @@ class Collector:
     @property
     def batch_rows(self) -> int:
         """How many rows a batch may have: few where Rx operators take them one by one, so that a batch is no hang."""
-        return BY_HAND_ROWS if self.by_hand else BATCH_ROWS
+        return BY_HAND_ROWS if self.by_hand or self.graph.one_by_one else BATCH_ROWS
 
     def listen(self, strategy: str, stream: Observable[Any]) -> None:
         """Collect the alerts of a strategy's stream: of `alert_when`, or of any observable of alerts or lists of alerts."""

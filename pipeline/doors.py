@@ -19,6 +19,7 @@ class EachTick(Stream[Tick]):
     def __init__(self, tape: Tape) -> None:
         owner = tape.owner or tape.graph.owner or tape.graph.working
         super().__init__(tape.graph, f"{tape.name} | each_tick()", owner)
+        self.graph.one_by_one = True
         with self.graph.owned_by(owner):
             tape.subscribe(self._spread, on_completed=self.complete)
 

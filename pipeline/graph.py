@@ -58,7 +58,7 @@ class Graph:
     """What the streams of one run share.
 
     `further` are columns that the feed reads only where somebody asks for them; `claimed` are those that somebody did.
-    `gaps` tells whether there was a GAP row: until then nothing looks for marks.
+    `gaps` tells whether there was a GAP row: until then nothing looks for marks. `one_by_one`: somebody takes single ticks.
     `named` are the symbols that conditions and operators name, `hints` what to say of a fault of an owner, `observed` is
     the stream to which somebody subscribed last.
     """
@@ -69,6 +69,7 @@ class Graph:
     working: str | None = None
     further: frozenset[str] = frozenset()
     claimed: set[str] = field(default_factory=set)
+    one_by_one: bool = False
     named: set[str] = field(default_factory=set)
     hints: dict[str, str] = field(default_factory=dict)
     observed: "Stream[Any] | None" = None

@@ -73,7 +73,7 @@ def plain_trades(time: Times, symbol: Codes, kind: Kinds, price: Values1D, size:
 
 @dataclass
 class Ingest:
-    """The gate to the tape. `accept` gives batches.
+    """The gate to the tape. `accept` gives batches of up to `batch_rows`, which are BATCH_ROWS or fewer.
 
     A bad row ends it after the rows before it have been given; with `on_bad` it is told of it, in the order of the rows, instead.
     """
@@ -104,8 +104,7 @@ class Ingest:
         for name, column in raw.columns.items():
             if len(column) != rows:
                 raise InputError(f"{raw.source}: column {name} has {len(column)} rows, time has {rows}")
-            dtype = column.dtype
-            if dtype is not COLUMN_TYPES.get(name, dtype) or (rows > 1 and not column.flags.c_contiguous):
+            if column.dtype is not COLUMN_TYPES.get(name, column.dtype) or (rows > 1 and not column.flags.c_contiguous):
                 typed = False
         if raw.unplaced and self.on_bad is None:
             raise raw.unplaced[0]  # had it been read, it might have changed what comes of every row
@@ -231,8 +230,7 @@ class Ingest:
     def _in_order(self, columns: Columns, raw: RawRows, at: NDArray[np.int64]) -> tuple[Columns, Exception | None] | None:
         """None where no row is late; else the columns after the policy, and the fault that ends the feed."""
         time = columns["time"]
-        row = first_out_of_order(time, self._newest)
-        if row < 0:
+        if first_out_of_order(time, self._newest) < 0:
             self._newest = int(time[-1]) if len(time) else self._newest
             return None
         newest_before = np.maximum(np.maximum.accumulate(np.concatenate([[self._newest], time[:-1]])), self._newest)
@@ -283,7 +281,7 @@ class Ingest:
         """The next row numbers, cut from a supply."""
         place = self.rows - self._supply_from
         if not 0 <= place <= len(self._supply) - count:
-            self._supply, self._supply_from, place = sealed(np.arange(self.rows, self.rows + max(count, 2 * BATCH_ROWS))), self.rows, 0
+            self._supply, self._supply_from, place = sealed(np.arange(self.rows, self.rows + 2 * BATCH_ROWS)), self.rows, 0
         return self._supply[place : place + count]
 
 

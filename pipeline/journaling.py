@@ -6,8 +6,8 @@ batch --> on the log --> judged --> its alerts on the log --> synced --> sinks, 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from time import monotonic_ns
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Self
 
 from pipeline.alerts import Alert
 from pipeline.durations import Duration, nanoseconds
-from pipeline.errors import InputError, JournalBroken, JournalError, SnapshotMismatch
+from pipeline.errors import JournalBroken, JournalError, SnapshotMismatch
 from pipeline.graph import Graph
 from pipeline.journal import Content, Frame, Journal, Keep, Limits, Record
 from pipeline.journal.alert_sink import Patience
@@ -29,6 +29,7 @@ from pipeline.journal.payloads import alerts_of, alerts_record, ticks_of, ticks_
 from pipeline.journal.reading import last_with_rows
 from pipeline.journal.recovery import bytes_in
 from pipeline.journal.snapshots import KeptSnapshot, Snapshots, changed
+from pipeline.known_rows import KnownRows
 from pipeline.strategy import Strategy
 from pipeline.ticks import Ticks
 
@@ -66,7 +67,7 @@ class Journaling:
 class RunJournal:
     """The journal of one run, open; one thread uses it. `say` hears of what is odd and goes on.
 
-    `feed` is the name of a feed that begins anew with each run, as a file does: the rows that the journal has are left out of it.
+    `feed` is the name of a feed that begins anew with each run, as a file does: the rows that the journal has are left out of it (`known`).
     A `live` one goes on by itself. `done_with` tells the last frame that every sink has done with. Raises what `Journal.open` and
     `Snapshots.newest` raise.
     """
@@ -85,9 +86,8 @@ class RunJournal:
         )  # fmt: skip
         self._chosen = [Chosen.by(each).without_secrets(how.conceal, self.journal.identity) for each in strategies]
         self.prints = prints_of(self._chosen)
-        self.next_row = 0
-        self.last: Ticks | None = None
-        self.resumed = self._told_kept = self._told_changed = False
+        self.known = KnownRows(feed, how.folder)
+        self.resumed = self._told_kept = self._told_changed = self._is_told = False
         self.done_with: Callable[[], int] = lambda: 0
         self._behind: WriteBehind | None = None
         self._told, self._since_rows, self._since, self._snapshot_ns = set[str](), 0, clock_ns(), nanoseconds(how.snapshot_every)
@@ -100,9 +100,9 @@ class RunJournal:
         kept = self.snapshots.newest(journal)
         before: Mapping[str, str] = {} if kept is None else kept.fingerprints
         owed = self._judge_again(kept if kept is not None and self._fits(before) else None, before, judge)
-        self.last, self.next_row = self._last_row() if journal.end else None, graph.next_row
-        if self._configured != (mine := self._configuration()):  # or not known, as nothing since the snapshot tells
-            journal.append(config_record(mine), urgent=True)
+        self.known = KnownRows(self.feed, self.how.folder, graph.next_row, self._last_row() if journal.end else None)
+        if owed or self.live:
+            self._tell_configuration()
         if owed:
             journal.append(alerts_record(owed), urgent=True)
         self._behind = None if self.live else WriteBehind(journal)
@@ -166,42 +166,23 @@ class RunJournal:
         last = last_with_rows(self.journal.read, self.journal.first, self.journal.end)
         return None if last is None else ticks_of(last, self.graph.symbols)[-1:]
 
+    def _tell_configuration(self) -> None:
+        """Append it once, if it is not the log's last: before the first rows or alerts, so that a run that is refused leaves nothing."""
+        if self._is_told:
+            return
+        self._is_told = True
+        if self._configured != (mine := self._configuration()):  # or not known, as nothing since the snapshot tells
+            self._drain()
+            self._append(config_record(mine), urgent=True)
+
     def _configuration(self) -> Configuration:
         return Configuration(self.how.conceal(self.feed), self._chosen, dict(self._settings), versions_here())
 
     # While the run goes on.
 
-    def unseen(self, batches: Iterator[Ticks]) -> Iterator[Ticks]:
-        """The rows that the log does not have; InputError where the last one that it has is another than the feed's."""
-        for batch in batches:
-            known = self.next_row - int(batch.seq[0])
-            if 0 < known <= len(batch) and self.last is not None:
-                self._refuse_changed(batch[known - 1 : known])
-            if known < len(batch):
-                yield batch[known:] if known > 0 else batch
-
-    def _refuse_changed(self, row: Ticks) -> None:
-        last = self.last
-        assert last is not None
-        for name in ("time", "symbol", *sorted(row.columns.keys() & last.columns.keys() - {"seq", "time", "symbol"})):
-            mine, theirs = row.columns[name], last.columns[name]
-            if mine.tobytes() != theirs.tobytes():
-                shown = [ticks.symbols.name(int(ticks.symbol[0])) if name == "symbol" else ticks.columns[name][0] for ticks in (row, last)]
-                raise InputError(
-                    f"row {self.next_row - 1:,} of {self.feed} has {name} {shown[0]}, and the journal {self.how.folder} has {shown[1]}: "
-                    "the file, or how it is read, has changed; give it a journal of its own"
-                )
-
-    def check_all_there(self, rows: int) -> None:
-        """At the end of a feed that begins anew: InputError where it has fewer rows than the log."""
-        if not self.live and rows < self.next_row:
-            raise InputError(
-                f"{self.feed} has {rows:,} rows, and the journal {self.how.folder} has {self.next_row:,} of it: "
-                "the file, or how it is read, has changed; give it a journal of its own"
-            )
-
     def write(self, batch: Ticks) -> None:
         """Append rows, before they are judged. Raises JournalError where these, or in a replay some before, cannot be written."""
+        self._tell_configuration()
         if self._behind is None:
             self._append(ticks_record(batch))
         else:
@@ -216,10 +197,12 @@ class RunJournal:
             alerts = [alert for alert in alerts if alert.id not in self._told]
         if not alerts:
             return
+        self._tell_configuration()
+        record = alerts_record(alerts)
         if self._behind is None:
-            leave(alerts, self._append(alerts_record(alerts), urgent=True))
+            leave(alerts, self._append(record, urgent=True))
         else:
-            self._behind.append(partial(alerts_record, alerts), lambda frame: leave(alerts, frame))
+            self._behind.append(lambda: record, lambda frame: leave(alerts, frame))
 
     def _append(self, record: Record, *, urgent: bool = False) -> int:
         """Append on the owner's thread, which a disk that hangs holds up: the watchdog is told whose fault that is."""
@@ -240,16 +223,30 @@ class RunJournal:
             self._tell_kept("a strategy of plain Rx, which is judged again from the start")
             return
         self._drain()
-        try:
+        with self._going_on("no snapshot was taken"):  # a restart reads more of the log
             self.snapshots.save(self.journal, hidden(self.graph.snapshot(), self.how.conceal), self.prints)
-            if (done := self.done_with()) < 0:
-                self._tell_kept("a sink that each run writes anew")
+        self.shorten()
+
+    def shorten(self) -> None:
+        """Remove what is not to be kept of the log: with a snapshot, and at the end, when the sinks are done. Raises JournalBroken."""
+        failed = self.journal.broken or (self._behind is not None and self._behind.error)
+        if failed or not self.resumed or self._kept_by_hand:
+            return
+        if (done := self.done_with()) < 0:
+            self._tell_kept("a sink that each run writes anew (`rxtape sinks forget` drops one)")
+        with self._going_on(f"nothing of {self.how.folder} was removed"):
             if self.journal.retain(self.how.keep, min(self.snapshots.oldest(), done)):
-                self.journal.append(config_record(self._configuration()))  # the first one may have gone, and it says whose alerts these are
+                self.journal.append(config_record(self._configuration()))  # whose alerts these are was perhaps said in what is gone
+
+    @contextmanager
+    def _going_on(self, without: str) -> Iterator[None]:
+        """Say what could not be done, where the log itself is well."""
+        try:
+            yield
         except JournalBroken:
             raise
-        except JournalError as error:  # the log is well, and a restart reads more of it
-            self.say(f"no snapshot was taken: {error}")
+        except JournalError as error:
+            self.say(f"{without}: {error}")
 
     def _tell_kept(self, by: str) -> None:
         """Say once that the log grows, where it was to be kept short."""
@@ -259,10 +256,11 @@ class RunJournal:
 
     # The end.
 
-    def sync(self) -> None:
-        """Everything is on the disk, and what waited for that has left."""
-        self._drain()
-        self.journal.sync()
+    def ended(self, rows: int) -> None:
+        """At the end of a feed, which had so many rows: InputError where the log has more, else it knows of the run, rows or not."""
+        if not self.live:
+            self.known.check_all_there(rows)
+        self._tell_configuration()
 
     def _drain(self) -> None:
         if self._behind is not None:
@@ -273,7 +271,9 @@ class RunJournal:
         self.journal.sync_if_due()
 
     def finish(self, settled: bool) -> None:
-        """Take a last snapshot where the graph stands between two batches (`settled`), and has judged all that the log has."""
+        """All is on the disk, and leaves; a last snapshot, if the graph stands between two batches (`settled`) and has judged the log."""
+        self._drain()
+        self.journal.sync()
         if settled and self.resumed and self._since_rows and self.journal.broken is None:
             self._snapshot()
 
@@ -296,5 +296,5 @@ class RunJournal:
 
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say of it in the report."""
-        began = f"went on after row {self.next_row:,} of" if self.next_row else "began"
+        began = f"went on after row {self.known.count:,} of" if self.known.count else "began"
         return [("journal", f"{began} {self.how.folder}, which ends with frame {self.journal.end:,}")]

@@ -158,7 +158,7 @@ class Live:
         try:
             with run.working(self.sinks):
                 try:
-                    if run.journal is not None and run.journal.next_row and hasattr(run.feed, "missed"):
+                    if run.journal is not None and run.journal.known.count and hasattr(run.feed, "missed"):
                         run.feed.missed(run.graph.symbols)
                     self._working.set()
                     await run.feed.listen(self._accept)

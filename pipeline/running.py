@@ -139,20 +139,17 @@ class Run:
                 with ExitStack() as ends:  # from the last to the first, whatever one of them raises
                     if self._own_broker:
                         ends.callback(self.broker.close)
+                    ends.callback(self._leave_off, RunJournal.shorten)
                     ends.callback(self._close_sinks, whole)
-                    if self.journal is not None:
-                        ends.callback(self._leave_off, self.journal)
+                    ends.callback(self._leave_off, lambda journal: journal.finish(settled=not self._batches.busy))
         report.stopped_by = int(self._batches.stopped_by)
-        of_journal = [] if self.journal is None else self.journal.facts()
-        report.seconds, report.of_feed = perf_counter() - began, facts_of(self.feed) + of_journal
-        report.notes = notes_on(self.graph, report)
+        report.seconds, report.notes = perf_counter() - began, notes_on(self.graph, report)
+        report.of_feed = facts_of(self.feed) + ([] if self.journal is None else self.journal.facts())
         report.symbols, report.late_rows, report.alerts = len(self.graph.symbols), self.ingest.late_rows, Alerts(self._kept)
 
     def _journal_opened(self, how: Journaling) -> RunJournal:
-        live = not isinstance(self.feed, Feed)
-        by_hand = bool(self.collector.by_hand)
-        given = (how, self.graph, self._strategies, self.feed.name)
-        return RunJournal(*given, live=live, kept_by_hand=by_hand, settings=self._settings, say=self.on_oddity)
+        given, live = (how, self.graph, self._strategies, self.feed.name), not isinstance(self.feed, Feed)
+        return RunJournal(*given, live=live, kept_by_hand=bool(self.collector.by_hand), settings=self._settings, say=self.on_oddity)
 
     def _taken_up(self, journal: RunJournal) -> list[Alert]:
         """Be where the journal ends, if no signal comes first; the alerts that its last rows owe."""
@@ -162,25 +159,28 @@ class Run:
             if not self._batches.stopped_by:
                 raise
             return []
-        if journal.live and journal.last is not None:
-            self.ingest.resume(self.graph.next_row, int(journal.last.time[0]))
+        if journal.live and journal.known.last is not None:
+            self.ingest.resume(self.graph.next_row, int(journal.known.last.time[0]))
         return owed
 
     def judged_again(self, batch: Ticks) -> list[Alert]:
         """The alerts of rows that are in the journal."""
-        self._batches.check()
         absent = {name: np.full(len(batch), np.nan) for name in self.tape.columns - batch.columns.keys()}
-        with np.errstate(all="ignore"):
-            self.graph.enter(len(batch))
-            self.tape.emit(Ticks(batch.columns | absent, batch.symbols) if absent else batch)
-            self.graph.leave()
+        whole = Ticks(batch.columns | absent, batch.symbols) if absent else batch
+        for start in range(0, len(batch), self.collector.batch_rows):
+            part = whole[start : start + self.collector.batch_rows]
+            self._batches.check()
+            with np.errstate(all="ignore"):
+                self.graph.enter(len(part))
+                self.tape.emit(part)
+                self.graph.leave()
         return self.collector.take()
 
-    def _leave_off(self, journal: RunJournal) -> None:
-        """Put what there is on the disk; what stands in the way is in the report."""
+    def _leave_off(self, act: Callable[[RunJournal], None]) -> None:
+        """Do something for the end of the journal, if there is one; what stands in the way is in the report."""
         try:
-            journal.sync()
-            journal.finish(settled=not self._batches.busy)
+            if self.journal is not None:
+                act(self.journal)
         except JournalError as error:
             self.report.incomplete = self.report.incomplete or error
 
@@ -209,7 +209,7 @@ class Run:
         """Judge what still waits for its turn, and tell everyone that the tape has ended."""
         self._judge_waiting()
         if self.journal is not None:
-            self.journal.check_all_there(self.ingest.rows)
+            self.journal.ended(self.ingest.rows)
         self.tape.complete()
         self._deliver()
 
@@ -218,7 +218,7 @@ class Run:
             self._judge(batch)
 
     def _new(self, batches: Iterator[Ticks]) -> Iterator[Ticks]:
-        return batches if self.journal is None else self.journal.unseen(batches)
+        return batches if self.journal is None else self.journal.known.unseen(batches)
 
     def _judge(self, batch: Ticks) -> None:
         graph, batches, journal, rows = self.graph, self._batches, self.journal, len(batch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -90,13 +91,13 @@ class Ticks:
 
     def __init__(
         self,
-        columns: dict[str, Array],
+        columns: Mapping[str, Array],
         symbols: SymbolTable,
         root: "Ticks | None" = None,
         counted: NDArray[np.bool_] | None = None,
     ) -> None:
         """Trusts its arguments: equally long, read-only, contiguous columns of the right types. See `of`."""
-        self.columns = columns
+        self.columns = MappingProxyType(columns)
         self.symbols = symbols
         self._root = root
         self.counted = counted
@@ -167,6 +168,10 @@ class Ticks:
             self.seq.tolist(), self.time.tolist(), self.symbol.tolist(), self.kind.tolist(), *prices, strict=True
         ):
             yield Tick(seq, time, names.name(code), Kind(kind), *rest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {"lost": self.lost, "missing": self.missing}
+        return Ticks, (dict(self.columns), self.symbols, self._root, self.counted), (None, state)
 
     def __repr__(self) -> str:
         return f"Ticks({len(self)} rows; {', '.join(self.columns)})"
@@ -255,8 +260,7 @@ def frozen(name: str, column: ArrayLike, rows: int) -> Array:
         raise InputError(f"column {name} has values that are no whole numbers, such as {given[array != given][0]}")
     if array.shape != (rows,):
         raise InputError(f"column {name} has the shape {array.shape}, the symbols are {rows} rows")
-    own = array is not given or isinstance(column, list | tuple | range)
-    return sealed(array if own else array.copy())
+    return sealed(array)
 
 
 def read_only(array: Array) -> Array:
@@ -265,7 +269,7 @@ def read_only(array: Array) -> Array:
 
 
 def sealed(array: Array) -> Array:
-    """An array that nobody else holds, read-only for good: whoever gets it cannot make it writable again, numbers at least."""
+    """A copy that nobody can write to: of numbers one that cannot be made writable either, since `bytes` are beneath it."""
     if not array.size or array.dtype.kind not in "iufb":
-        return read_only(array)
-    return np.frombuffer(array.data.toreadonly(), array.dtype)
+        return read_only(array.copy())
+    return np.frombuffer(array.tobytes(), array.dtype)

@@ -28,6 +28,8 @@ TimeOf = Literal["event", "received"]
 TRADES = frozenset({"seq", "time", "symbol", "kind", "price", "size", "side", "trade_id", "received", "event_time"})
 QUOTES = frozenset({"bid", "bid_size", "ask", "ask_size"})
 SHOWN = 4096
+FIRST_ROWS = BATCH_ROWS // 16
+"""Rows of the first block of a backlog, before it is known how long the strategies take for one."""
 LONGEST = 0.05
 """Seconds of judging before the sockets have their turn again."""
 
@@ -86,7 +88,7 @@ class LiveTicks:
         )
         self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.clock.now() / SECOND)
         self._closing, self._refused = False, ""
-        self._rows = BATCH_ROWS // 16
+        self._rows = FIRST_ROWS
         self._failure: BaseException | None = None
         self._open: list[Connections] = []
 

@@ -20,7 +20,8 @@ class Cursor(msgspec.Struct, frozen=True):
 
     `position` is what the sink needs to go on there: empty, or for a file what it had when all before was in it. `status` is
     "well", "waits" (it fails, and is tried again) or "left" (the reader of a pipe has gone), `error` what it last raised,
-    `delivered` and `dead` count alerts in its whole life.
+    `delivered` counts the alerts of the log that it has got, those included that retention has removed since, `dead` what it
+    has refused. Is it written `anew` by each run, it needs the whole log, and nothing of that is removed.
     """
 
     sink: str
@@ -31,6 +32,7 @@ class Cursor(msgspec.Struct, frozen=True):
     error: str = ""
     delivered: int = 0
     dead: int = 0
+    anew: bool = False
 
     @property
     def seen(self) -> int:

@@ -17,9 +17,9 @@ import msgspec
 from pipeline.alerts import Alert
 from pipeline.errors import ReaderLeft, Refused
 from pipeline.journal.alert_sink import AlertSink, Patience
+from pipeline.journal.beginning import alerts_from, beginning
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.journal.dead import DeadLetters
-from pipeline.journal.files import kept_beside
 from pipeline.journal.frames import Content
 from pipeline.journal.log import Journal
 from pipeline.journal.payloads import alerts_of
@@ -74,35 +74,10 @@ class Follower:
         self._at_once = 1
         self._ends_at: float | None = None
         self._more = 0.0
-        self._done, self._abandoned, self.refused = False, False, 0
-        self.cursor = self._begun(cursors.of(name))
+        self._done, self._abandoned = False, False
+        self.refused = self._taken = 0
+        self.cursor = beginning(name, sink, journal, cursors.of(name), say)
         self._thread = threading.Thread(target=self.run, name=f"rxtape-sink-{name}", daemon=True)
-
-    def _begun(self, known: Cursor | None) -> Cursor:
-        """Where to go on."""
-        sink, first = self.sink, self.journal.first
-        if self.anew:
-            return Cursor(self.name, first)
-        if hasattr(sink, "place_of"):
-            frame, _, index = (sink.place_of(self.journal.identity.hex()) or f"{first}").partition(".")
-            begun = known or Cursor(self.name, first)  # a repair takes back the cursor only, and nothing is taken twice
-            place = max(min((int(frame), int(index or 0)), (begun.frame, begun.index)), (first, 0))
-            return msgspec.structs.replace(begun, frame=place[0], index=place[1])
-        if hasattr(sink, "resume") and hasattr(sink, "position") and sink.position() is not None:
-            if known is not None and known.position and sink.resume(known.position):
-                return known
-            if known is not None and known.delivered:
-                what = "does not hold any more what it did" if known.position else "goes back with the journal, which was repaired"
-                aside = kept_beside(getattr(sink, "destination", "")) if first > 1 else ""
-                since = f" from frame {first:,} on, see {aside}" if aside else ""
-                self._say(f"{self.name} {what}; it is written anew from the journal{since}")
-            sink.resume("")
-            return Cursor(self.name, first)
-        begun = known or Cursor(self.name, first if getattr(sink, "idempotent", False) else self.journal.synced + 1)
-        if begun.frame < first:  # its reader had left, and nothing was kept for it
-            self._say(f"{self.name} goes on with frame {first:,} of the journal; what was before it since frame {begun.frame:,} is gone")
-            begun = msgspec.structs.replace(begun, frame=first, index=0)
-        return msgspec.structs.replace(begun, status="well", error="") if begun.status == "left" else begun
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -137,13 +112,17 @@ class Follower:
     @property
     def owed(self) -> int:
         """How many alerts of the log it has not got."""
-        found, cursor = 0, Cursor(self.name, self.journal.first) if self.anew else self.cursor
-        if self._done or isinstance(self.fault, ReaderLeft) or cursor.frame > self.journal.synced:
-            return 0
-        for frame in self.journal.reader(cursor.frame).frames(self.journal.synced):
-            if frame.content is Content.ALERTS:
-                found += len(alerts_of(frame)) - (cursor.index if frame.seq == cursor.frame else 0)
-        return found
+        return 0 if self._done or isinstance(self.fault, ReaderLeft) else alerts_from(self.journal, self._kept.frame, self._kept.index)
+
+    @property
+    def taken(self) -> int:
+        """How many alerts it has got in this run."""
+        return 0 if self.anew and not self._done else self._taken
+
+    @property
+    def _kept(self) -> Cursor:
+        """What of its place may be written down: of a sink that is written anew nothing, before it is done."""
+        return Cursor(self.name, self.journal.first, anew=True) if self.anew and not self._done else self.cursor
 
     # On its thread.
 
@@ -154,8 +133,8 @@ class Follower:
                 if not self._delivered(parts):
                     return
             if self._tried(self.sink.flush):
-                self._save(self.cursor)
                 self._done = True
+                self._save(self.cursor)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the log or the cursor cannot be read or written
             self._fail(error)
         finally:
@@ -206,7 +185,10 @@ class Follower:
         if dead is None or self._abandoned or not (self.anew or self._tried(self.sink.flush)):
             return False
         position = self.sink.position() or "" if hasattr(self.sink, "position") else ""
-        self.cursor = Cursor(self.name, frame, index, position, delivered=known.delivered + len(alerts) - dead, dead=known.dead + dead)
+        self._taken += len(alerts) - dead
+        self.cursor = Cursor(
+            self.name, frame, index, position, delivered=known.delivered + len(alerts) - dead, dead=known.dead + dead, anew=self.anew
+        )
         if not self.anew:
             self._save(self.cursor)
         self._pace(self._clock() - began)
@@ -288,7 +270,7 @@ class Follower:
     def _fail(self, error: BaseException, status: str = "waits") -> None:
         self.fault = error
         try:
-            self._save(msgspec.structs.replace(self.cursor, status=status, error=f"{type(error).__name__}: {error}"))
+            self._save(msgspec.structs.replace(self._kept, status=status, error=f"{type(error).__name__}: {error}"))
         except (Exception, SystemExit) as worse:  # noqa: BLE001 - told below, the cursor is where it was
             error = worse
         self.on_fault(self.name, error)

@@ -46,9 +46,7 @@ class Outbox:
 
         Those whose reader has left need none.
         """
-        if any(follower.anew for follower in self.followers.values()):
-            return -1
-        return min((cursor.frame - 1 for cursor in self.cursors.all() if cursor.status != "left"), default=1 << 62)
+        return min((-1 if each.anew else each.frame - 1 for each in self.cursors.all() if each.status != "left"), default=1 << 62)
 
     def close(self, *, soon: bool = False) -> dict[str, int]:
         """Deliver what can be delivered, if `soon` within `at_end` seconds, and close the sinks; how many alerts wait, or were refused."""

@@ -142,12 +142,10 @@ def ticks_record_later(ticks: Ticks) -> Callable[[], Record]:
 
 
 def lies_still(memory: Any) -> bool:
-    """Whether a column is part of memory that is read-only for good; an array that owns its memory can be made writable again."""
+    """Whether a column is part of `bytes`, which nobody changes; what else is read-only somebody may write to by another way."""
     while isinstance(memory, np.ndarray):
-        if memory.flags.writeable:
-            return False
         memory = memory.base
-    return isinstance(memory, bytes) or (isinstance(memory, memoryview) and memory.readonly)
+    return isinstance(memory, bytes)
 
 
 def counts_up(seq: NDArray[np.int64]) -> bool:

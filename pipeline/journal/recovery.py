@@ -102,7 +102,8 @@ def scan(files: Files, folder: Path, mark: Mark | None, trusted: int = 0) -> Sca
         if head is None:
             if not is_last:
                 raise damaged(path, 0, found, "it does not begin as a segment does")
-            return Scan(found, headless(files, path, found, mark))
+            torn = headless(files, path, found, mark)
+            return scan(files, folder, mark, trusted) if torn is None else Scan(found, torn)
         check_head(path, head, found, mark)
         if not is_last and first_of(names[place + 1]) <= trusted + 1:
             found.append(by_its_end(files, path, head, first_of(names[place + 1]) - 1))
@@ -166,13 +167,15 @@ def torn_or_damaged(files: Files, path: Path, reader: SegmentReader, found: Sequ
     return Torn(path, reader.offset, reader.seq, files.size(path) - reader.offset, reader.problem)
 
 
-def headless(files: Files, path: Path, found: Sequence[Segment], mark: Mark | None) -> Torn:
-    """The last segment where its head is none: torn when it was made, unless frames in it were durable once."""
+def headless(files: Files, path: Path, found: Sequence[Segment], mark: Mark | None) -> Torn | None:
+    """The last segment where its head is none: torn when it was made, unless frames in it were durable once; None: it has one by now."""
     first, size = first_of(path.name), files.size(path)
     journal = found[-1].head.journal if found else bytes.fromhex(mark.journal) if mark else bytes(16)
     reader = SegmentReader(partial(files.read, path), SegmentHead(journal, first, b""), path)
     later = reader.durable_beyond()
     if later >= 0:
+        if SegmentHead.unpack(files.read(path, 0, SEGMENT), path) is not None:
+            return None
         raise damaged(path, 0, found, f"it does not begin as a segment does, and frames that were durable follow at byte {later:,}")
     return Torn(path, 0, first - 1, size, "the file is empty" if not size else "its head was not written")
 

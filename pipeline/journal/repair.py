@@ -5,11 +5,12 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import JournalDamaged, JournalError, UsageError
-from pipeline.journal.cursors import Cursors
+from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.journal.files import Files, RealFiles, refusals, write_whole
-from pipeline.journal.frames import SEGMENT, SegmentHead
+from pipeline.journal.frames import SEGMENT, Content, SegmentHead
 from pipeline.journal.mark import Mark, write_mark
 from pipeline.journal.opening import journal_names, locked
+from pipeline.journal.payloads import alerts_of
 from pipeline.journal.reading import Reader
 from pipeline.journal.recovery import first_of, segment_names
 from pipeline.journal.segment import OpenSegment
@@ -53,17 +54,30 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
         good = f"repair --to {error.seq:,}" if error.seq >= first else "nothing of it can be kept"
         raise JournalError(f"the log is good up to frame {error.seq:,} only ({error.path} at byte {error.offset:,}): {good}") from error
     path, offset, digest = reader.place()
+    cursors = Cursors(folder, files)
+    further = [(cursor, delivered_since(files, folder, to, cursor)) for cursor in cursors.all() if cursor.seen > to]
     head = SegmentHead.unpack(files.read(path, 0, SEGMENT), path)
     assert head is not None
     aside = [set_aside(files, folder, name) for name in reversed(names) if first_of(name) > first_of(path.name)]
     aside += cut_off(files, path, head, offset)
     aside += [set_aside(files, folder, name) for name in snapshot_names(files.names(folder)) if frame_of(name) > to]
-    cursors = Cursors(folder, files)
-    for cursor in cursors.all():
-        if cursor.seen > to:
-            cursors.save(msgspec.structs.replace(cursor, frame=to + 1, index=0, position=""))
+    for cursor, cut in further:
+        back = msgspec.structs.replace(cursor, frame=to + 1, index=0, position="", delivered=max(cursor.delivered - cut, 0))
+        cursors.save(back)
     write_mark(files, folder, Mark(head.journal.hex(), first, to, digest.hex()))
     return aside
+
+
+def delivered_since(files: Files, folder: Path, to: int, cursor: Cursor) -> int:
+    """How many alerts after a frame a sink has got, as far as the log can be read."""
+    found = 0
+    try:
+        for frame in Reader(files, folder, to + 1).frames(cursor.seen):
+            if frame.content is Content.ALERTS:
+                found += cursor.index if frame.seq == cursor.frame else len(alerts_of(frame))
+    except JournalError:
+        pass
+    return found
 
 
 def cut_off(files: Files, path: Path, head: SegmentHead, offset: int) -> list[Path]:

@@ -178,6 +178,8 @@ class AppendedFile:
         self._begin(0)
         if self._lost is not None:
             raise self._lost
+        if self._regular and not os.fstat(self._file).st_nlink:
+            raise SinkError(f"{self.destination} was removed while it was written to")
         if self._regular:
             try:
                 os.fsync(self._file)

@@ -5,6 +5,7 @@ import secrets
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,11 @@ class Growing:
     closed = False
 
     def __init__(self, place: str) -> None:
-        self.path = f"{os.path.dirname(place)}/.{os.path.basename(place)}.{secrets.token_hex(4)}.part"
+        beside = f"{os.path.dirname(place)}/.{os.path.basename(place)}."
+        remove_abandoned(glob(f"{escape(beside)}{'[0-9a-f]' * 8}.part"))
+        self.path = f"{beside}{secrets.token_hex(4)}.part"
         self._reader = os.open(self.path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        is_mine(self._reader)
         self._file = AppendedFile(self.path)
         self._encoded: list[bytes] = []
         self._length = self.full_groups = 0
@@ -175,6 +179,29 @@ class Growing:
         """Close it."""
         self._file.close()
         os.close(self._reader)
+
+
+def is_mine(file: int) -> bool:
+    """Lock an open file until it is closed or the process ends, however it does; whether nobody else holds it."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def remove_abandoned(paths: Sequence[str]) -> None:
+    """Remove what runs have left that were killed."""
+    for path in paths:
+        with suppress(OSError):
+            file = os.open(path, os.O_RDONLY)
+            try:
+                if is_mine(file):
+                    os.unlink(path)
+            finally:
+                os.close(file)
 
 
 def arrow_row(alert: Alert) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class SqliteSink:
         self.path = Path(named_file(path, "sqlite")).absolute()
         self.destination = destination_of(self.path)
         os.close(open_file(self.path, regular=True))
+        self._inode = inode_of(self.path)
         self._db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
@@ -103,11 +104,21 @@ class SqliteSink:
         return None if found is None else str(found[0])
 
     def flush(self) -> None:
-        """Nothing to do: a write is on the disk when it returns."""
+        """A write is on the disk when it returns; SinkError where the file of that disk is not there any more."""
+        if inode_of(self.path) != self._inode:
+            raise SinkError(f"{self.path} is not the database any more that was opened: it was moved or removed")
 
     def close(self) -> None:
         """Close the database; its -wal and -shm files go."""
         self._db.close()
+
+
+def inode_of(path: Path) -> int:
+    """By what a file is known while it has this name; 0 where there is none."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def number(db: sqlite3.Connection, pragma: str) -> int:

@@ -53,7 +53,7 @@ def test_retry_delivers_what_waits_and_what_was_refused():
     letters = DeadLetters(cursors.folder, cursors.path_of("memory:").stem, cursors.files)
     letters.add(alert(8), "memory:", Refused("400 Bad Request"))
     done = rxtape("sinks", "retry", "--journal", "j", "-o", "memory:")
-    assert (done.exit_code, done.stdout) == (0, "memory:  1 of 1 refused alerts were taken, 0 alerts wait\n")
+    assert (done.exit_code, done.stdout) == (0, "memory:  2 alerts were taken, 1 of 1 that it had refused; 0 wait\n")
     assert not list(letters)
 
 
@@ -79,7 +79,7 @@ def test_retry_takes_journal_and_sinks_from_the_file_of_the_run(monkeypatch):
     Cursors("j").save(Cursor("jsonl:${PLACE}.jsonl", 1))
     Path("rxtape.toml").write_text('[journal]\nfolder = "j"\n[output]\nsinks = ["jsonl:${PLACE}.jsonl"]\n')
     done = rxtape("sinks", "retry", "--config", "rxtape.toml")
-    assert (done.exit_code, done.stdout) == (0, "jsonl:${PLACE}.jsonl  0 of 0 refused alerts were taken, 0 alerts wait\n")
+    assert (done.exit_code, done.stdout) == (0, "jsonl:${PLACE}.jsonl  3 alerts were taken; 0 wait\n")
     assert len(Path("a-secret-place.jsonl").read_text().splitlines()) == 3
     (said,) = problems(rxtape("sinks", "retry", "--journal", "j"))
     assert said.startswith("name the journal and a sink of it")
@@ -94,7 +94,7 @@ def test_after_a_retry_every_cursor_is_where_it_should_be():
 
 def test_a_file_of_which_nothing_is_known_is_written_from_the_log():
     done = rxtape("sinks", "retry", "--journal", "j", "-o", NAME)
-    assert (done.exit_code, done.stdout) == (1, f"{NAME}  0 of 1 refused alerts were taken, 0 alerts wait\n")
+    assert (done.exit_code, done.stdout) == (1, f"{NAME}  3 alerts were taken, 0 of 1 that it had refused; 0 wait\n")
     assert ids() == ["id1", "id2", "id3"]
     assert rxtape("sinks", "status", "--journal", "j").stdout.startswith(f"{NAME}  well, ")
 
@@ -130,7 +130,7 @@ def test_a_letter_is_gone_as_soon_as_it_is_taken_and_any_fault_is_kept_with_its_
     for number in (6, 7, 8):
         letters.add(alert(number), name, Refused("400 Bad Request"))
     done = rxtape("sinks", "retry", "--journal", "j", "-o", name)
-    assert (done.exit_code, done.stdout) == (1, f"{name}  2 of 3 refused alerts were taken, 0 alerts wait\n")
+    assert (done.exit_code, done.stdout) == (1, f"{name}  0 alerts were taken, 2 of 3 that it had refused; 0 wait\n")
     assert [(letter.alert.id, letter.error, letter.attempts) for letter in letters] == [("id7", "KeyError: 'anything'", 2)]
     assert TAKEN == ["id6", "id7", "id8"]
 

@@ -377,6 +377,28 @@ class Looking(RealFiles):
         return data[start:] if count < 0 else data[start : start + count]
 
 
+class LookingAtAHead(RealFiles):
+    """Sees a segment empty when it looks at it first."""
+
+    def __init__(self, path):
+        self.path, self.looks = path, 1
+
+    def read(self, path, start=0, count=-1):
+        if path != self.path or not self.looks:
+            return super().read(path, start, count)
+        self.looks = 0
+        return b""
+
+
+def test_a_segment_whose_head_was_not_written_when_it_was_looked_at_is_no_damage(tmp_path):
+    with Journal.open(tmp_path, limits=Limits(segment_bytes=600)) as journal:
+        while len(paths := sorted(tmp_path.glob("*.log"))) < 2:
+            journal.append(said(journal.end + 1, 100), urgent=True)
+        journal.append(said(journal.end + 1), urgent=True)
+        _, found = look(LookingAtAHead(paths[-1]), tmp_path)
+        assert (found.end, found.torn) == (journal.end, None)
+
+
 @pytest.mark.parametrize("written", [1, 30, 50, 100])
 @pytest.mark.parametrize("looks", [1, 2, 3])
 def test_a_frame_that_was_half_written_when_it_was_looked_at_is_no_damage(written, looks, tmp_path):

@@ -1,5 +1,7 @@
 """Rows, alerts and configurations come back as they went in: every bit of every column, symbols by name."""
 
+import mmap
+
 import numpy as np
 import pytest
 from hurtful import tapes
@@ -127,6 +129,13 @@ def test_a_record_that_is_made_later_is_what_it_would_have_been():
             column.setflags(write=True)
             column[:] = 9.0
         assert later() == now
+        assert (later() is later()) == bool(columns)  # made at once, or each time
+
+
+def test_a_column_of_another_length_is_refused():
+    ticks = Ticks.of(time=[1, 2, 3], symbol=["A"] * 3, price=np.ones(3))
+    with pytest.raises(JournalError, match=r"column price has the shape \(2,\); expected one value for each of 3 rows"):
+        ticks_record(Ticks({**ticks.columns, "price": np.ones(2)}, ticks.symbols))
 
 
 def test_what_lies_still_is_what_cannot_be_made_writable():
@@ -134,7 +143,11 @@ def test_what_lies_still_is_what_cannot_be_made_writable():
     seen = own[1:]
     for each in (read, seen, buffer):
         each.setflags(write=False)
-    assert [lies_still(each) for each in (own, seen, read, read[1:], buffer)] == [False] * 5
+    beneath = bytearray(8)
+    view, mapped = np.frombuffer(memoryview(beneath).toreadonly()), np.frombuffer(mmap.mmap(-1, 8, access=mmap.ACCESS_READ))
+    beneath[:] = b"changed!"
+    assert view.tobytes() == b"changed!"
+    assert [lies_still(each) for each in (own, seen, read, read[1:], buffer, view, mapped)] == [False] * 7
     given = sealed(np.arange(4.0))
     for each in (given, given[1:][1:], np.frombuffer(bytes(8)), Ticks.of(time=[1], symbol=["A"], price=[1.0]).price):
         assert lies_still(each)

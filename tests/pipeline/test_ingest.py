@@ -244,6 +244,26 @@ def test_fault_29_any_order_within_the_lateness_gives_the_sorted_tape(order, sec
     assert late != "clamp" or tape.event_time.tolist() == tape.time.tolist()
 
 
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), st.sampled_from([1.0, 1.0, 1.0, np.nan])), min_size=1, max_size=12),
+    refused=st.lists(st.integers(0, 12), max_size=3), most=st.integers(1, 5), lateness=st.integers(0, 4),
+)  # fmt: skip
+@settings(max_examples=tries(300), deadline=None)
+def test_fault_29_what_is_left_out_is_told_in_the_order_of_the_rows_however_they_are_cut(rows, refused, most, lateness):
+    def told(batch_rows):
+        said = []
+        ingest = Ingest(SymbolTable(), "drop", lateness * SECOND, lambda row: said.append(row["line"]), batch_rows=batch_rows)
+        ingest.on_bad = lambda bad: said.append(bad.line)
+        columns = raw(len(rows), time=START + np.array([time for time, _ in rows]) * SECOND, price=np.array([price for _, price in rows]))
+        places = [(at, BadRow("f", at - 0.5, "price", "x", "no")) for at in sorted(refused) if at <= len(rows)]
+        block = RawRows(columns.columns, columns.names, "f", lambda row: ("f", row), places)
+        return said, [tick.seq for batch in (*ingest.accept(block), *ingest.finish()) for tick in batch]
+
+    said, seqs = told(most)
+    assert said == sorted(said) == told(BATCH_ROWS)[0]
+    assert seqs == list(range(len(seqs)))
+
+
 @given(times=st.lists(st.integers(0, 20), min_size=1, max_size=15), lateness=st.integers(0, 6), cut=st.integers(0, 15))
 @settings(max_examples=tries(300), deadline=None)
 def test_fault_30_rows_later_than_that_are_clamped_dropped_or_refused(times, lateness, cut):

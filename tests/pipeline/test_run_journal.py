@@ -13,6 +13,7 @@ from runs import Above, Cut, Ups, ticks_of
 from tries import tries
 
 from pipeline import Alert, Ticks, run
+from pipeline.doors import each_tick
 from pipeline.errors import JournalBroken, JournalError
 from pipeline.journal import Content, Journal
 from pipeline.journal.configuration import config_of
@@ -170,14 +171,48 @@ def test_a_finished_journal_has_nothing_left_to_do():
 def test_another_feed_is_refused_by_the_row_where_it_differs():
     ticks, files = ticks_of(100), FaultyFiles()
     run(ticks[:60], Above(), journal=Journaling(FOLDER, files=files))
+    with Journal.open(FOLDER, files=files) as journal:
+        end = journal.end
     price = ticks.price.copy()
     price[59] += 1
     other = Ticks({**ticks.columns, "price": price}, ticks.symbols)
-    report = run(other, Above(), journal=Journaling(FOLDER, files=files))
+    report = run(other, Above(margin=0.5), journal=Journaling(FOLDER, files=files))
     assert "row 59 of memory has price" in str(report.incomplete)
     shorter = run(ticks[:50], Above(), journal=Journaling(FOLDER, files=files))
     assert "memory has 50 rows, and the journal /journal has 60 of it" in str(shorter.incomplete)
     assert report.ticks == shorter.ticks == 0
+    with Journal.open(FOLDER, files=files) as journal:
+        assert journal.end == end  # what was refused has left nothing
+
+
+def test_who_takes_single_ticks_beside_a_rule_gets_as_few_at_once(monkeypatch):
+    class Aside(Above):
+        def alerts(self, ticks):
+            ticks.pipe(each_tick()).subscribe(seen.append)
+            return super().alerts(ticks)
+
+    monkeypatch.setattr("pipeline.collector.BY_HAND_ROWS", 10)
+    seen, sizes = [], []
+    made = Run(ticks_of(95), Aside())
+    made.tape.subscribe(lambda batch: sizes.append(len(batch)))
+    made.go()
+    assert (sizes, len(seen)) == ([10] * 9 + [5], 95)
+
+
+@pytest.mark.parametrize("strategy", [Ups(), Above()])
+def test_rows_are_judged_again_no_more_at_once_than_a_run_would(strategy, monkeypatch):
+    """A log of long batches, and a strategy that takes single ticks, which has come since."""
+    monkeypatch.setattr("pipeline.collector.BY_HAND_ROWS", 10)
+    ticks, files, sizes = ticks_of(100), FaultyFiles(), []
+    first = run(ticks, Above(), journal=Journaling(FOLDER, files=files))
+    for name in files.names(FOLDER):
+        if name.endswith(".snapshot"):
+            files.remove(FOLDER / name)
+    made = Run(ticks, Above(), *([strategy] if strategy != Above() else []), journal=Journaling(FOLDER, files=files))
+    made.tape.subscribe(lambda batch: sizes.append(len(batch)))
+    made.go()
+    assert sizes == ([10] * 10 if strategy != Above() else [100])
+    assert same(recorded_in(files), list(first.alerts))
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3, 5, 8])

@@ -143,6 +143,39 @@ def test_retention_and_opening_ask_every_cursor(monkeypatch):
     assert first_frame(files) > 1
 
 
+def test_a_log_is_shortened_by_a_run_without_new_rows_once_what_it_was_kept_for_is_forgotten(monkeypatch):
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+    files, feed = FaultyFiles(), Cut(ticks_of(120), *range(5, 120, 5))
+    how = Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files)
+    Cursors(FOLDER, files).save(Cursor("absent", 1))
+    report = run(feed, Above(), journal=how)
+    assert first_frame(files) == 1
+    assert (run(feed, Above(), journal=how).ticks, first_frame(files)) == (0, 1)
+    Cursors(FOLDER, files).forget("absent")
+    assert run(feed, Above(), journal=how).ticks == 0
+    assert first_frame(files) > 1
+    assert len(report.alerts) > 30
+    assert run(feed, Above(), journal=how).incomplete is None
+
+
+def test_a_log_is_shortened_at_the_end_when_its_sinks_have_got_everything(monkeypatch):
+    """Until then a slow one keeps it."""
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+
+    class Late(MemorySink):
+        def write(self, alerts):
+            assert ended.wait(10)
+            super().write(alerts)
+
+    files, ended, late = FaultyFiles(), threading.Event(), Late()
+    Cursors(FOLDER, files).save(Cursor("Late", 1))
+    made = Run(Cut(ticks_of(120), *range(5, 120, 5)), Above(), journal=Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files))
+    made.tape.subscribe(on_completed=ended.set)
+    report = made.go([late])
+    assert len(late.alerts) == len(report.alerts) > 30
+    assert first_frame(files) > 20
+
+
 def test_a_changed_strategy_on_a_log_whose_beginning_is_gone_counts_its_rows_on(monkeypatch):
     from test_run_journal import recorded_in
 

@@ -11,6 +11,7 @@ from runs import Above, Cut, ticks_of
 from pipeline import Alert, run
 from pipeline.errors import InputError, RxtapeError, SinkError, UsageError
 from pipeline.plugins import open_sink
+from pipeline.sinks.parquet import ParquetSink
 from pipeline.sinks.rows import COLUMNS
 from pipeline.sinks.sqlite import APPLICATION, SCHEMA
 
@@ -66,6 +67,20 @@ def test_fault_24_a_url_that_names_nothing_is_wrong_usage(url):
     with pytest.raises(UsageError, match=r"write \w+:") as found:
         run(Untouched(), Above(), sinks=[url])
     assert found.value.exit_code == 2
+
+
+def test_what_a_killed_run_left_beside_a_parquet_file_goes_and_what_another_writes_stays(tmp_path):
+    left, mine = tmp_path / ".a.parquet.0123abcd.part", tmp_path / ".a.parquet.notes.part"
+    for path in (left, mine):
+        path.write_bytes(b"PAR1")
+    first = ParquetSink(tmp_path / "a.parquet")
+    (his,) = {*tmp_path.iterdir()} - {mine}
+    second = ParquetSink(tmp_path / "a.parquet")
+    assert {mine, his} < {*tmp_path.iterdir()}
+    for sink in (first, second):
+        sink.write([Alert("A", 1)])
+        sink.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", mine.name}
 
 
 @pytest.mark.parametrize("scheme", ["parquet", "sqlite"])

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from array import array
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,26 @@ def test_columns_are_read_only_and_no_view_of_what_they_were_made_of():
         assert column.flags.c_contiguous, name
         with pytest.raises(ValueError, match="read-only"):
             column[0] = 0
+
+
+@pytest.mark.parametrize(
+    "mine", [array("q", [1, 2]), np.array([1, 2], np.longlong), np.array([1, 2], np.int64), np.array([1, 2, 3])[:2], [1, 2], "text"]
+)
+def test_no_column_shares_memory_with_what_it_was_made_of(mine):
+    mine = np.array(["a", "b"], object) if isinstance(mine, str) else mine
+    name = "time" if mine[0] == 1 else "note"
+    ticks, before = Ticks.of(**{"time": [1, 2], "symbol": ["A", "B"], "price": [1.0, 2.0], name: mine}), list(mine)[:2]
+    mine[0] = mine[1]
+    assert ticks.columns[name].tolist() == before
+
+
+def test_nobody_puts_another_column_into_a_batch():
+    ticks = small()
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        ticks.columns["price"] = np.zeros(len(ticks))
+    again = pickle.loads(pickle.dumps(ticks))
+    assert again.price.tolist() == ticks.price.tolist()
+    assert copy.deepcopy(ticks).symbols.names([1]) == ticks.symbols.names([1])
 
 
 @pytest.mark.parametrize(
