@@ -26,8 +26,7 @@ class Rows:
     """The rows of a batch as a condition sees them: the named signals, then the row's own columns, as numpy columns."""
 
     def __init__(self, ticks: Ticks, values: Mapping[str, NDArray[Any]]) -> None:
-        self.__dict__.update(ticks.columns)
-        self.__dict__.update(values)
+        self.__dict__.update(ticks.columns | values)
         self.__dict__["_symbols"] = ticks.symbols
 
     @property

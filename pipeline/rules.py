@@ -226,15 +226,16 @@ class AlertStream(Stream[list[Alert]]):
 
     def _alerts(self, events: NDArray[np.int64], combined: Combined) -> list[Alert]:
         """Alerts of events; the values of an event of an earlier batch (row -1) are those that were saved."""
-        ticks, names, stage = combined.rows, self.stage.columns, self.stage
-        columns, seq = [self._column(combined, name) for name in names], ticks.columns["seq"]
-        derived = self.source.tape.derived
+        ticks, names, derived, at = combined.rows, self.stage.columns, self.source.tape.derived, events[:, 3]
+        seq, table, waited = ticks.columns["seq"], np.empty((len(events), len(names))), at < 0
+        for place, name in enumerate(names) if len(seq) else ():
+            table[:, place] = self._column(combined, name)[at]
+        if waited.any():
+            table[waited] = self.stage.state.saved[events[waited, 1]]
         alerts = []
-        for time, code, cleared, row, ordinal, doubt in events.tolist():
-            found = [float(column.item(row)) for column in columns] if row >= 0 else stage.state.saved[code].tolist()
+        for (time, code, cleared, row, ordinal, doubt), each in zip(events.tolist(), table.tolist(), strict=True):
             order = Order(time, 0) if ordinal < 0 else Order(time, 1) if derived else Order(time, 2, seq.item(row))
-            values = dict(zip(names, found, strict=True))
-            event = CLEARED if cleared else RAISED
+            values, event = dict(zip(names, each, strict=True)), CLEARED if cleared else RAISED
             alerts.append(self._alert(ticks.symbols.name(code), event, time, ordinal, values, order, bool(doubt)))
         return alerts
 
