@@ -24,12 +24,13 @@ from pipeline.operators import last
 
 class Each(Strategy):
     stop: int = 0
+    of: int = 1
 
     def alerts(self, ticks):
         def condition(s):
             if self.stop and isinstance(s.seq, np.ndarray) and s.seq[-1] >= 1000:
                 os.kill(os.getpid(), self.stop)
-            return s.last > 0
+            return (s.last > 0) & (s.seq % self.of == 0)
 
         return combine_latest(last=ticks.pipe(last())).pipe(alert_when(condition, every=True, message="{symbol} at {last:.2f}"))
 """
@@ -38,7 +39,7 @@ ROWS = BATCH_ROWS + 3_000
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A tape of several batches, each row of it an alert."""
+    """A tape of several batches, each row of it an alert, or one `of` so many."""
     folder = tmp_path_factory.mktemp("signals")
     rows = "".join(f"{START + i},SPY,{10 + i % 7}\n" for i in range(ROWS))
     (folder / "ticks.csv").write_text(f"timestamp,symbol,price\n{rows}")
@@ -71,13 +72,13 @@ def complaints(text: str) -> list[str]:
 def test_fault_5_a_signal_in_a_batch_finishes_it_flushes_every_sink_and_tells(name, folder, tmp_path):
     number = signal.Signals[name]
     outputs = [part for scheme in READERS for part in ("-o", f"{scheme}:{tmp_path / scheme}")]
-    run = replay(folder, "--set", f"stop={int(number)}", *outputs)
+    run = replay(folder, "--set", f"stop={int(number)}", "--set", "of=32", *outputs)
     _, said = run.communicate()
     assert run.returncode == 128 + number, said
     assert f"INTERRUPTED  by {name}" in said
     assert "Traceback" not in said
     rows = [read(tmp_path / scheme) for scheme, read in READERS.items()]
-    assert 0 < len(rows[0]) < ROWS
+    assert 0 < len(rows[0]) < ROWS / 32
     assert rows[0] == rows[1] == rows[2] == rows[3]
     assert sorted(os.listdir(tmp_path)) == sorted(READERS)
 
