@@ -26,8 +26,7 @@ def beginning(name: str, sink: Any, journal: Journal, known: Cursor | None, say:
         kept = sink.place_of(journal.identity.hex())
         if kept is None:
             return from_the_start(name, journal, say, "does not hold any more what it did; it is filled again" if again else "")
-        place = place_of(kept)
-        return going_on(stepped_back(known or Cursor(name, *place), place, journal), journal, say)
+        return going_on(stepped_back(known or Cursor(name, journal.first), place_of(kept), journal), journal, say)
     if hasattr(sink, "resume") and hasattr(sink, "position") and sink.position() is not None:
         if known is not None and known.position and sink.resume(known.position):
             return known

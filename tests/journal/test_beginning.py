@@ -152,3 +152,19 @@ def test_what_a_repair_cuts_has_been_delivered_to_nobody(to, tmp_path):
     left = len(ids(opened(files, acknowledged=Cursors(journal.folder, files).seen())))
     delivered = {each.sink: each.delivered for each in Cursors(journal.folder, files).all()}
     assert delivered == {"kept": left, "half": min(left, 4), "behind": 0}
+
+
+def test_a_database_that_is_forgotten_after_a_repair_gets_what_comes(tmp_path):
+    """Its place is further than the log, whose numbers other alerts have now."""
+    files, path = FaultyFiles(), tmp_path / "alerts.sqlite"
+    journal = opened(files)
+    told(journal, 9)
+    follow(journal, OPENED["sqlite"](path), "sqlite")
+    journal.close()
+    repair(journal.folder, 2, files=files)
+    Cursors(journal.folder, files).forget("sqlite")
+    files.held.clear()
+    journal = opened(files)
+    told(journal, 21, 20)
+    follow(journal, OPENED["sqlite"](path), "sqlite")
+    assert ids_in("sqlite", path)[9:] == ["id0020", "id0021"]
