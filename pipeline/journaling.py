@@ -100,6 +100,8 @@ class RunJournal:
         kept = self.snapshots.newest(journal)
         before: Mapping[str, str] = {} if kept is None else kept.fingerprints
         owed = self._judge_again(kept if kept is not None and self._fits(before) else None, before, judge)
+        if not graph.next_row and kept is not None:  # the log has no rows any more
+            graph.next_row = kept.next_row
         self.known = KnownRows(self.feed, self.how.folder, graph.next_row, self._last_row() if journal.end else None)
         if owed or self.live:
             self._tell_configuration()
@@ -168,10 +170,8 @@ class RunJournal:
 
     def _tell_configuration(self) -> None:
         """Append it once, if it is not the log's last: before the first rows or alerts, so that a run that is refused leaves nothing."""
-        if self._is_told:
-            return
-        self._is_told = True
-        if self._configured != (mine := self._configuration()):  # or not known, as nothing since the snapshot tells
+        told, self._is_told = self._is_told, True
+        if not told and self._configured != (mine := self._configuration()):  # or not known, as nothing since the snapshot tells
             self._drain()
             self._append(config_record(mine), urgent=True)
 
@@ -230,7 +230,7 @@ class RunJournal:
     def shorten(self) -> None:
         """Remove what is not to be kept of the log: with a snapshot, and at the end, when the sinks are done. Raises JournalBroken."""
         failed = self.journal.broken or (self._behind is not None and self._behind.error)
-        if failed or not self.resumed or self._kept_by_hand:
+        if failed or not self._is_told or self._kept_by_hand:
             return
         if (done := self.done_with()) < 0:
             self._tell_kept("a sink that each run writes anew (`rxtape sinks forget` drops one)")
@@ -271,10 +271,10 @@ class RunJournal:
         self.journal.sync_if_due()
 
     def finish(self, settled: bool) -> None:
-        """All is on the disk, and leaves; a last snapshot, if the graph stands between two batches (`settled`) and has judged the log."""
+        """All is on the disk, and leaves; a last snapshot, if the graph stands between two batches (`settled`), of a run not refused."""
         self._drain()
         self.journal.sync()
-        if settled and self.resumed and self._since_rows and self.journal.broken is None:
+        if settled and self._is_told and self._since_rows and self.journal.broken is None:
             self._snapshot()
 
     def close(self) -> None:

@@ -171,7 +171,7 @@ class Ticks:
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {"lost": self.lost, "missing": self.missing}
-        return Ticks, (dict(self.columns), self.symbols, self._root, self.counted), (None, state)
+        return restored, (dict(self.columns), self.symbols, self._root, self.counted), (None, state)
 
     def __repr__(self) -> str:
         return f"Ticks({len(self)} rows; {', '.join(self.columns)})"
@@ -261,6 +261,11 @@ def frozen(name: str, column: ArrayLike, rows: int) -> Array:
     if array.shape != (rows,):
         raise InputError(f"column {name} has the shape {array.shape}, the symbols are {rows} rows")
     return sealed(array)
+
+
+def restored(columns: dict[str, Array], symbols: SymbolTable, root: Ticks | None, counted: NDArray[np.bool_] | None) -> Ticks:
+    """A copy, whose columns are as read-only as those of the original."""
+    return Ticks({name: read_only(column) for name, column in columns.items()}, symbols, root, counted)
 
 
 def read_only(array: Array) -> Array:

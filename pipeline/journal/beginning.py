@@ -19,7 +19,7 @@ def beginning(name: str, sink: Any, journal: Journal, known: Cursor | None, say:
 
     `say` hears what a sink will not have, because the log does not reach back to it, and which one is filled again.
     """
-    again = known is not None and known.delivered > 0
+    again = known is not None and (known.delivered > 0 or known.frame > journal.first)
     if getattr(sink, "anew", False):
         return from_the_start(name, journal, (lambda _: None) if known is not None and known.anew else say, anew=True)
     if hasattr(sink, "place_of"):

@@ -6,6 +6,7 @@ import msgspec
 
 from pipeline.errors import JournalDamaged, JournalError, UsageError
 from pipeline.journal.cursors import Cursor, Cursors
+from pipeline.journal.dead import DeadLetters
 from pipeline.journal.files import Files, RealFiles, refusals, write_whole
 from pipeline.journal.frames import SEGMENT, Content, SegmentHead
 from pipeline.journal.mark import Mark, write_mark
@@ -55,7 +56,7 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
         raise JournalError(f"the log is good up to frame {error.seq:,} only ({error.path} at byte {error.offset:,}): {good}") from error
     path, offset, digest = reader.place()
     cursors = Cursors(folder, files)
-    further = [(cursor, delivered_since(files, folder, to, cursor)) for cursor in cursors.all() if cursor.seen > to]
+    further = [(cursor, delivered_since(files, cursors, to, cursor)) for cursor in cursors.all() if cursor.seen > to]
     head = SegmentHead.unpack(files.read(path, 0, SEGMENT), path)
     assert head is not None
     aside = [set_aside(files, folder, name) for name in reversed(names) if first_of(name) > first_of(path.name)]
@@ -68,13 +69,14 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
     return aside
 
 
-def delivered_since(files: Files, folder: Path, to: int, cursor: Cursor) -> int:
-    """How many alerts after a frame a sink has got, as far as the log can be read."""
-    found = 0
+def delivered_since(files: Files, cursors: Cursors, to: int, cursor: Cursor) -> int:
+    """How many alerts after a frame a sink has got and not refused, as far as the log can be read."""
+    found, refused = 0, {letter.alert.id for letter in DeadLetters(cursors.folder, cursors.path_of(cursor.sink).stem, files)}
     try:
-        for frame in Reader(files, folder, to + 1).frames(cursor.seen):
+        for frame in Reader(files, cursors.folder.parent, to + 1).frames(cursor.seen):
             if frame.content is Content.ALERTS:
-                found += cursor.index if frame.seq == cursor.frame else len(alerts_of(frame))
+                seen = alerts_of(frame)[: cursor.index if frame.seq == cursor.frame else None]
+                found += sum(alert.id not in refused for alert in seen)
     except JournalError:
         pass
     return found

@@ -120,6 +120,7 @@ class AppendedFile:
         self.destination = destination_of(path)
         self._file = open_file(path)
         self._regular = self.destination != STANDARD_OUTPUT and stat.S_ISREG(os.fstat(self._file).st_mode)
+        self._is_named = self._regular and os.fstat(self._file).st_nlink > 0  # a file without a name may be standard output
         self._begun = False
         self.size = 0
         self._half: tuple[bytes, int] = (b"", 0)
@@ -178,7 +179,7 @@ class AppendedFile:
         self._begin(0)
         if self._lost is not None:
             raise self._lost
-        if self._regular and not os.fstat(self._file).st_nlink:
+        if self._is_named and not os.fstat(self._file).st_nlink:
             raise SinkError(f"{self.destination} was removed while it was written to")
         if self._regular:
             try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from glob import escape, glob
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,8 @@ from pipeline.sinks.rows import COLUMNS, row_of
 __all__ = ["ROWS_A_GROUP", "ParquetSink"]
 
 ROWS_A_GROUP = 10_000
+YOUNG = 60
+"""Seconds in which a part is left alone: whoever made it may not have locked it yet."""
 TYPES = {
     "time": pa.timestamp("ns", "UTC"), "time_ns": pa.int64(), "values": pa.map_(pa.string(), pa.float64()), "degraded": pa.bool_(),
 }  # fmt: skip
@@ -198,7 +201,7 @@ def remove_abandoned(paths: Sequence[str]) -> None:
         with suppress(OSError):
             file = os.open(path, os.O_RDONLY)
             try:
-                if is_mine(file):
+                if os.fstat(file).st_mtime < time() - YOUNG and is_mine(file):
                     os.unlink(path)
             finally:
                 os.close(file)

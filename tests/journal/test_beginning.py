@@ -5,6 +5,7 @@ from faulty_files import FaultyFiles
 from journals import opened
 from sinks_under_test import OPENED, Kept, alert, follow, ids_in, told
 
+from pipeline.errors import Refused
 from pipeline.journal import Keep
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.journal.outbox import Outbox
@@ -168,3 +169,45 @@ def test_a_database_that_is_forgotten_after_a_repair_gets_what_comes(tmp_path):
     told(journal, 21, 20)
     follow(journal, OPENED["sqlite"](path), "sqlite")
     assert ids_in("sqlite", path)[9:] == ["id0020", "id0021"]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_file_of_which_a_repair_has_cut_everything_is_told_and_kept(kind, tmp_path):
+    files, path, said = FaultyFiles(), tmp_path / f"alerts.{kind}", []
+    journal = shortened(files)
+    end = journal.end
+    Cursors(journal.folder, files).save(Cursor(kind, end + 1))
+    told(journal, 45, 41)
+    sink = OPENED[kind](path)
+    sink.write([alert(number) for number in range(41, 46)])
+    sink.flush()
+    Cursors(journal.folder, files).save(Cursor(kind, journal.end + 1, position=sink.position(), delivered=5))
+    sink.close()
+    journal.close()
+    repair(journal.folder, end, files=files)
+    assert Cursors(journal.folder, files).of(kind).delivered == 0
+    files.held.clear()
+    follow(opened(files), OPENED[kind](path), kind, say=said.append)
+    assert len(said) == 1
+    assert "goes back with the journal, which was repaired; it is written anew" in said[0]
+    assert ids_in(kind, tmp_path / f"alerts.{kind}.1") == [f"id00{number}" for number in range(41, 46)]
+
+
+def test_what_was_refused_was_not_delivered_also_to_a_repair():
+    files = FaultyFiles()
+    journal = opened(files)
+    told(journal, 9)
+    Cursors(journal.folder, files).save(Cursor("kept", 1))
+
+    class Choosy(Kept):
+        def write(self, alerts):
+            if any(each.id > "id0006" for each in alerts):
+                raise Refused("400 Bad Request")
+            super().write(alerts)
+
+    follow(journal, Choosy(), "kept")
+    assert Cursors(journal.folder, files).of("kept").delivered == 6
+    journal.close()
+    repair(journal.folder, 3, files=files)
+    files.held.clear()
+    assert Cursors(journal.folder, files).of("kept").delivered == len(ids(opened(files))) == 5

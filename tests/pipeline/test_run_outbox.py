@@ -9,13 +9,14 @@ import pytest
 from faulty_files import FaultyFiles
 from runs import Above, Cut, Ups, every_cut, ticks_of
 
-from pipeline import run
+from pipeline import Strategy, alert_when, combine_latest, run
 from pipeline.errors import JournalDamaged, UsageError
 from pipeline.journal import Content, Journal, Keep, Limits
 from pipeline.journal.configuration import config_of
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.journal.payloads import alerts_of
 from pipeline.journaling import Journaling
+from pipeline.operators import moving_average
 from pipeline.running import Run
 from pipeline.sinks.callback import callback
 from pipeline.sinks.memory import MemorySink
@@ -174,6 +175,42 @@ def test_a_log_is_shortened_at_the_end_when_its_sinks_have_got_everything(monkey
     report = made.go([late])
     assert len(late.alerts) == len(report.alerts) > 30
     assert first_frame(files) > 20
+
+
+class Two(Strategy):
+    """A rule that forgets, and one of each symbol's first row, which nobody tells twice."""
+
+    margin: float = 0.0
+
+    def alerts(self, ticks):
+        average = combine_latest(average=ticks.pipe(moving_average(40)))
+        slow = combine_latest(average=ticks.pipe(moving_average(3))).pipe(alert_when(lambda s: s.price > 0, name="slow"))
+        return [average.pipe(alert_when(lambda s: s.price > s.average + self.margin, name="fast")), slow]
+
+
+@pytest.mark.parametrize("plan", [[(200, 0.0), (200, 0.5), (300, 0.0)], [(200, 0.0), (200, 0.5), (200, 0.0)]])
+def test_rows_that_a_log_has_had_are_judged_once_also_when_none_is_left_in_it(plan, monkeypatch):
+    """A changed strategy without new rows makes a snapshot at the very end, and retention takes all rows."""
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", SMALL)
+    ticks, files, new = ticks_of(300), FaultyFiles(), []
+    how = Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files)
+    for rows, margin in plan:
+        report = run(Cut(ticks[:rows], *range(5, rows, 5)), Two(margin=margin), journal=how)
+        new.append(report.ticks)
+    assert new == [200, 0, plan[-1][0] - 200]
+
+
+def test_a_run_that_is_refused_makes_no_snapshot_and_removes_nothing(monkeypatch):
+    monkeypatch.setattr("pipeline.journaling.IN_REPLAY", Limits(group_bytes=1, segment_bytes=12_000))
+    ticks, files, found = ticks_of(300), FaultyFiles(), []
+    how = Journaling(FOLDER, snapshot_rows=20, keep=Keep(size=1), files=files)
+    for rows in (100, 200):
+        found += run(Cut(ticks[:rows], *range(5, rows, 5)), Two(), journal=how).alerts
+    before = sorted(files.names(FOLDER))
+    assert "has 50 rows" in str(run(Cut(ticks[:50], 5), Two(margin=0.5), journal=how).incomplete)
+    assert sorted(files.names(FOLDER)) == before
+    found += run(Cut(ticks, *range(5, 300, 5)), Two(), journal=how).alerts
+    assert {alert.id for alert in found} == {alert.id for alert in run(ticks, Two()).alerts}
 
 
 def test_a_changed_strategy_on_a_log_whose_beginning_is_gone_counts_its_rows_on(monkeypatch):

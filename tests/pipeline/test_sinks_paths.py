@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -73,14 +74,23 @@ def test_what_a_killed_run_left_beside_a_parquet_file_goes_and_what_another_writ
     left, mine = tmp_path / ".a.parquet.0123abcd.part", tmp_path / ".a.parquet.notes.part"
     for path in (left, mine):
         path.write_bytes(b"PAR1")
+        os.utime(path, (1, 1))
+    (young := tmp_path / ".a.parquet.0123abce.part").touch()
     first = ParquetSink(tmp_path / "a.parquet")
-    (his,) = {*tmp_path.iterdir()} - {mine}
+    (his,) = {*tmp_path.iterdir()} - {mine, young}
+    os.utime(his, (1, 1))
     second = ParquetSink(tmp_path / "a.parquet")
     assert {mine, his} < {*tmp_path.iterdir()}
     for sink in (first, second):
         sink.write([Alert("A", 1)])
         sink.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", mine.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", mine.name, young.name}
+
+
+def test_a_file_without_a_name_is_written_to(tmp_path):
+    with tempfile.TemporaryFile() as file:
+        run(ticks_of(60), Above(), sinks=[f"jsonl:/proc/self/fd/{file.fileno()}"])
+        assert os.fstat(file.fileno()).st_size > 0
 
 
 @pytest.mark.parametrize("scheme", ["parquet", "sqlite"])

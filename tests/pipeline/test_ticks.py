@@ -79,6 +79,7 @@ def test_nobody_puts_another_column_into_a_batch():
     again = pickle.loads(pickle.dumps(ticks))
     assert again.price.tolist() == ticks.price.tolist()
     assert copy.deepcopy(ticks).symbols.names([1]) == ticks.symbols.names([1])
+    assert not any(column.flags.writeable for each in (again, copy.deepcopy(ticks)) for column in each.columns.values())
 
 
 @pytest.mark.parametrize(
