@@ -19,7 +19,7 @@ __all__ = ["Collector"]
 WHOLE_BATCHES = "; Rx on a tape sees whole batches of rows; for one tick at a time write ticks.pipe(each_tick(), ...)"
 BY_ORDER = attrgetter("order")
 BY_HAND_ROWS = 2048
-"""Rx costs about 2 µs a tick and operator: a batch takes milliseconds then, not the second after which one is called hung."""
+"""Rx takes up to a tenth of a millisecond a row: such a batch is done in 0.2 s, and neither Ctrl-C nor the watchdog waits for seconds."""
 
 
 class Collector:

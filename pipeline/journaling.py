@@ -87,7 +87,7 @@ class RunJournal:
         self._chosen = [Chosen.by(each).without_secrets(how.conceal, self.journal.identity) for each in strategies]
         self.prints = prints_of(self._chosen)
         self.known = KnownRows(feed, how.folder)
-        self.resumed = self._told_kept = self._told_changed = self._is_told = False
+        self._told_kept = self._told_changed = self._is_told = False
         self.done_with: Callable[[], int] = lambda: 0
         self._behind: WriteBehind | None = None
         self._told, self._since_rows, self._since, self._snapshot_ns = set[str](), 0, clock_ns(), nanoseconds(how.snapshot_every)
@@ -108,7 +108,6 @@ class RunJournal:
         if owed:
             journal.append(alerts_record(owed), urgent=True)
         self._behind = None if self.live else WriteBehind(journal)
-        self.resumed = True
         return owed
 
     def _fits(self, before: Mapping[str, str]) -> bool:

@@ -113,10 +113,9 @@ def retry(ctx: click.Context, /, **options: Any) -> None:
         outbox = Outbox(journal, found, lambda name, error: click.echo(tidy(f"{name}: {error}"), err=True))
         missed = outbox.close()
         owed = {name: follower.owed for name, follower in outbox.followers.items()}
-        followers = outbox.followers
     for name, (taken, left) in refused.items():
         once_more = f", {taken:,} of {taken + left:,} that it had refused" if taken + left else ""
-        click.echo(tidy(f"{name}  {followers[name].taken:,} alerts were taken{once_more}; {owed[name]:,} wait"))
+        click.echo(tidy(f"{name}  {outbox.followers[name].taken:,} alerts were taken{once_more}; {owed[name]:,} wait"))
     ctx.exit(1 if missed or any(left for _, left in refused.values()) else 0)
 
 

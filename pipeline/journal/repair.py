@@ -1,5 +1,6 @@
 """Repair: give up what follows a frame, by somebody's decision. Nothing is destroyed: what is cut is kept beside it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -63,8 +64,7 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
     aside += cut_off(files, path, head, offset)
     aside += [set_aside(files, folder, name) for name in snapshot_names(files.names(folder)) if frame_of(name) > to]
     for cursor, cut in further:
-        back = msgspec.structs.replace(cursor, frame=to + 1, index=0, position="", delivered=max(cursor.delivered - cut, 0))
-        cursors.save(back)
+        cursors.save(msgspec.structs.replace(cursor, frame=to + 1, index=0, position="", delivered=max(cursor.delivered - cut, 0)))
     write_mark(files, folder, Mark(head.journal.hex(), first, to, digest.hex()))
     return aside
 
@@ -72,13 +72,11 @@ def repaired(files: Files, folder: Path, to: int) -> list[Path]:
 def delivered_since(files: Files, cursors: Cursors, to: int, cursor: Cursor) -> int:
     """How many alerts after a frame a sink has got and not refused, as far as the log can be read."""
     found, refused = 0, {letter.alert.id for letter in DeadLetters(cursors.folder, cursors.path_of(cursor.sink).stem, files)}
-    try:
+    with suppress(JournalError):
         for frame in Reader(files, cursors.folder.parent, to + 1).frames(cursor.seen):
             if frame.content is Content.ALERTS:
                 seen = alerts_of(frame)[: cursor.index if frame.seq == cursor.frame else None]
                 found += sum(alert.id not in refused for alert in seen)
-    except JournalError:
-        pass
     return found
 
 

@@ -114,7 +114,7 @@ class Growing:
         remove_abandoned(glob(f"{escape(beside)}{'[0-9a-f]' * 8}.part"))
         self.path = f"{beside}{secrets.token_hex(4)}.part"
         self._reader = os.open(self.path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        is_mine(self._reader)
+        locked(self._reader)
         self._file = AppendedFile(self.path)
         self._encoded: list[bytes] = []
         self._length = self.full_groups = 0
@@ -184,8 +184,8 @@ class Growing:
         os.close(self._reader)
 
 
-def is_mine(file: int) -> bool:
-    """Lock an open file until it is closed or the process ends, however it does; whether nobody else holds it."""
+def locked(file: int) -> bool:
+    """Lock an open file until it is closed or the process ends, however it does; whether that could be done."""
     try:
         import fcntl
 
@@ -201,7 +201,7 @@ def remove_abandoned(paths: Sequence[str]) -> None:
         with suppress(OSError):
             file = os.open(path, os.O_RDONLY)
             try:
-                if os.fstat(file).st_mtime < time() - YOUNG and is_mine(file):
+                if os.fstat(file).st_mtime < time() - YOUNG and locked(file):
                     os.unlink(path)
             finally:
                 os.close(file)

@@ -104,7 +104,7 @@ class SqliteSink:
         return None if found is None else str(found[0])
 
     def flush(self) -> None:
-        """A write is on the disk when it returns; SinkError where the file of that disk is not there any more."""
+        """A write is on the disk when it returns; SinkError where the file has been moved or removed meanwhile."""
         if inode_of(self.path) != self._inode:
             raise SinkError(f"{self.path} is not the database any more that was opened: it was moved or removed")
 

@@ -6,9 +6,10 @@ from journals import opened
 from sinks_under_test import OPENED, Kept, alert, follow, ids_in, told
 
 from pipeline.errors import Refused
-from pipeline.journal import Keep
+from pipeline.journal import Content, Keep
 from pipeline.journal.cursors import Cursor, Cursors
 from pipeline.journal.outbox import Outbox
+from pipeline.journal.payloads import alerts_of
 from pipeline.journal.repair import repair
 
 
@@ -22,9 +23,6 @@ def shortened(files):
 
 
 def ids(journal):
-    from pipeline.journal import Content
-    from pipeline.journal.payloads import alerts_of
-
     return [each.id for frame in journal.read() if frame.content is Content.ALERTS for each in alerts_of(frame)]
 
 
