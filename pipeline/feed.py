@@ -10,7 +10,7 @@ from reactivex import Observable
 from pipeline.ingest import RawRows
 from pipeline.ticks import Ticks
 
-__all__ = ["ConnectionStatus", "Feed", "LiveFeed", "facts_of", "further_of", "reading_further", "recorded"]
+__all__ = ["ConnectionStatus", "Feed", "LiveFeed", "SymbolsStatus", "facts_of", "further_of", "reading_further", "recorded"]
 
 F = TypeVar("F")
 
@@ -37,7 +37,7 @@ class Feed(Protocol):
 
 
 class ConnectionStatus(NamedTuple):
-    """A connection now: its status with the reason, since how many seconds, frames so far, and how old the newest row was (ns)."""
+    """A connection now: its status, why and since how many seconds; frames and reconnects so far; how old the newest row was (ns)."""
 
     connection: str
     status: str
@@ -45,6 +45,16 @@ class ConnectionStatus(NamedTuple):
     seconds: float
     frames: int
     lag_ns: int | None
+    reconnects: int
+
+
+class SymbolsStatus(NamedTuple):
+    """The symbols that are in one status now: how many, the first of their names, and the reason of the first."""
+
+    status: str
+    number: int
+    names: str
+    reason: str
 
 
 @runtime_checkable
@@ -80,6 +90,9 @@ class LiveFeed(Protocol):
 
     def status(self) -> Sequence[ConnectionStatus]:
         """Every connection as it is now."""
+
+    def symbols(self) -> Sequence[SymbolsStatus]:
+        """The symbols as they are now, by status."""
 
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say of it, as name and value, for the report."""

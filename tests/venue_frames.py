@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feeds.venues.alpaca import alpaca
-from feeds.venues.binance import binance, binance_usdm
+from feeds.venues.binance import binance, binance_agg, binance_usdm, binance_usdm_agg
 from feeds.venues.bybit import bybit, bybit_linear
 from feeds.venues.coinbase import coinbase
 from feeds.venues.coinbase_advanced import coinbase_advanced
@@ -172,6 +172,11 @@ SENT = [
         [{"result": None, "id": 1}, {"error": {"code": 2, "msg": "Invalid request"}, "id": 1}, {"e": "serverShutdown", "E": 1}],
     ),
     Sent(binance_usdm(), [FUTURES_TRADE], [FUTURES_BEST], set("stpqm") | set("bBaA"), [{"code": 2, "msg": "Invalid JSON", "id": 3}]),
+    Sent(
+        binance_agg(), [BINANCE_AGGREGATE, BINANCE_AGGREGATE["data"]], [BINANCE_BEST], set("saTpqm") | set("bBA"),
+        [{"result": None, "id": 1}],
+    ),
+    Sent(binance_usdm_agg(), [BINANCE_AGGREGATE], [FUTURES_BEST], set("saTpqm") | set("bBA"), [{"result": None, "id": 3}]),
     Sent(
         coinbase(), [MATCH, {**MATCH, "type": "last_match"}], [COINBASE_TICKER],
         {"product_id", "price", "size", "side", "time", "best_bid", "best_ask"},

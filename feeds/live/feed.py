@@ -18,7 +18,7 @@ from feeds.live.receive_clock import ReceiveClock
 from feeds.venues.venue import Channel, Stream, Venue
 from pipeline.durations import SECOND
 from pipeline.errors import RxtapeError, UnknownName
-from pipeline.feed import ConnectionStatus
+from pipeline.feed import ConnectionStatus, SymbolsStatus
 from pipeline.ingest import RawRows
 from pipeline.ticks import BATCH_ROWS
 
@@ -220,10 +220,14 @@ class LiveTicks:
         """Every connection as it is now."""
         heard, now = self.ingress.heard, self.steady() / SECOND
         return [
-            ConnectionStatus(name, each.status, each.reason, now - each.since, said.frames, said.lag_ns)
+            ConnectionStatus(name, each.status, each.reason, now - each.since, said.frames, said.lag_ns, self.health.reconnects[name])
             for name, each in self.health.connections.items()
             for said in (heard.get(name, Heard()),)
         ]
+
+    def symbols(self) -> list[SymbolsStatus]:
+        """Every symbol as it is now, by status."""
+        return self.health.by_status()
 
     def facts(self) -> list[tuple[str, str]]:
         """Connections, reconnects, what was counted at the queue, and the symbols that are not well."""
@@ -232,6 +236,6 @@ class LiveTicks:
         rows.append(("feed", counts or "nothing was heard"))
         if self._refused:
             rows.append(("refused", f"{self.ingress.counts.refused:,} messages; the first: {self._refused}"))
-        if self.health.reconnects:
-            rows.append(("reconnects", f"{self.health.reconnects:,}"))
-        return rows + [(status, f"{names}: {reason}") for status, names, reason in self.health.ill()]
+        if reconnects := self.health.reconnects.total():
+            rows.append(("reconnects", f"{reconnects:,}"))
+        return rows + [(each.status, f"{each.names}: {each.reason}") for each in self.symbols() if each.status != "LIVE"]

@@ -8,12 +8,14 @@ DOWN     no connection: on its way back, or stopped
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from reactivex import Observable
 
 from feeds.live.arrivals import StateChange
+from pipeline.feed import SymbolsStatus
 from pipeline.outlet import Outlet
 
 __all__ = ["Health", "HealthChange", "Status"]
@@ -40,7 +42,8 @@ class HealthChange(NamedTuple):
 class Health:
     """The status of everything, and its changes as an observable.
 
-    A symbol is as its connections are while none of them is live; it is GAPPED for a minute after something was lost.
+    A symbol is as its connections are while none of them is live; it is GAPPED for a minute after something was lost. `reconnects` counts
+    how often a connection was open again, whatever that took; one that replaces another as planned is none.
 
     >>> health = Health(["BTCUSDT"])
     >>> said = []
@@ -59,7 +62,8 @@ class Health:
         self.quiet_after, self.gapped_for = quiet_after, gapped_for
         self._of: dict[str, set[str]] = {}
         self._lost: dict[str, tuple[float, str]] = {}
-        self.reconnects = 0
+        self.reconnects: Counter[str] = Counter()
+        self._opened = set[str]()
 
     @property
     def changes(self) -> Observable[HealthChange]:
@@ -76,15 +80,19 @@ class Health:
         self._of[change.connection] = set(symbols) or self._of.get(change.connection, set())
         before = self.connections.get(change.connection)
         status = OF_STATE.get(change.state, "DOWN")
-        self.reconnects += change.state == "backoff"
+        if change.state == "subscribing":
+            self.reconnects[change.connection] += change.connection in self._opened
+            self._opened.add(change.connection)
         if change.state == "stopped" and not change.reason:
             self.connections.pop(change.connection, None)
             self._of.pop(change.connection, None)
+            self._opened.discard(change.connection)
             return
         now = HealthChange(change.connection, status, change.reason or ("" if status == "LIVE" else change.state), change.since)
         if before is None or before[1:3] != now[1:3]:
             self.connections[change.connection] = now
-            self._tell(now)
+            if change.state != "connecting" or before is None or before.status != "DOWN":
+                self._tell(now)
 
     def lost(self, symbol: str, reason: str, now: float) -> None:
         """Something of a symbol was lost."""
@@ -112,13 +120,15 @@ class Health:
             return "QUIET", f"{silence}, the connection is well"
         return "LIVE", ""
 
-    def ill(self) -> list[tuple[Status, str, str]]:
-        """The symbols that are not LIVE: by status, the names, and the reason of the first."""
+    def by_status(self) -> list[SymbolsStatus]:
+        """The symbols, by status."""
         found: dict[Status, list[HealthChange]] = {}
         for each in self.symbols.values():
-            if each.status != "LIVE":
-                found.setdefault(each.status, []).append(each)
-        return [(status, some([each.subject for each in changes]), changes[0].reason) for status, changes in found.items()]
+            found.setdefault(each.status, []).append(each)
+        return [
+            SymbolsStatus(status, len(changes), some([each.subject for each in changes]), changes[0].reason)
+            for status, changes in found.items()
+        ]
 
     def _tell(self, change: HealthChange) -> None:
         self._changes.emit(change)

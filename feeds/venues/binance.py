@@ -1,4 +1,4 @@
-"""Binance: spot, and USD-M futures. Trades and best bid and ask, over combined streams.
+"""Binance: spot, and USD-M futures. Trades or aggregates of them, best bid and ask, over combined streams.
 
 https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, .../derivatives/usds-margined-futures
 """
@@ -15,14 +15,14 @@ from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
 from feeds.venues.venue import BadFrame, Channel, Decoder, Filler, Limits, Notice, Reply, Request, Said, Stream, Trade, Trades
 
-__all__ = ["Binance", "binance", "binance_usdm"]
+__all__ = ["Binance", "binance", "binance_agg", "binance_usdm", "binance_usdm_agg"]
 
-STREAMS: dict[Channel, str] = {"trades": "trade", "quotes": "bookTicker"}
 KINDS_BY_LETTER = {b"t": "trade", b"b": "bookTicker", b"a": "aggTrade"}
 MILLISECOND = 1_000_000
 TOO_OFTEN = (-1003, 429)
 # how many bytes into a frame the name of its stream ends, at most
 NAME_ENDS = 80
+SPOT_HOST, USD_M_HOST = "wss://stream.binance.com:9443", "wss://fstream.binance.com/public"
 SPOT = Limits(streams=1024, streams_per_request=200, requests=4, burst=4, connects=300, connects_seconds=300)
 USD_M = Limits(streams=1024, streams_per_request=200, requests=8, burst=8, connects=300, connects_seconds=300)
 new = tuple.__new__
@@ -182,7 +182,7 @@ READER = FrameReader(KINDS, look, kind_of)
 
 @dataclass(frozen=True, slots=True)
 class Binance:
-    """A market of Binance; trade ids count up by one, futures' fillers included.
+    """A market of Binance; ids of `trades`, a kind of stream, count up by one, futures' fillers included.
 
     >>> frame = '{"stream":"bnbbtc@trade","data":{"e":"trade","s":"BNBBTC","t":12,"p":"0.001","q":"9","T":1672515782136,"m":true}}'
     >>> binance().decoder().decode(frame)
@@ -192,6 +192,7 @@ class Binance:
     name: str
     host: str
     limits: Limits
+    trades: Literal["trade", "aggTrade"] = "trade"
     consecutive: bool = True
 
     def url(self, streams: Sequence[Stream]) -> str:
@@ -204,7 +205,8 @@ class Binance:
 
     def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
         """One SUBSCRIBE; stream names are lower case, although symbols are upper case in messages."""
-        names = [f"{stream.symbol.lower()}@{STREAMS[stream.channel]}" for stream in streams]
+        called: dict[Channel, str] = {"trades": self.trades, "quotes": "bookTicker"}
+        names = [f"{stream.symbol.lower()}@{called[stream.channel]}" for stream in streams]
         frame = msgspec.json.encode({"method": "SUBSCRIBE", "params": names, "id": number}).decode()
         return Request(number, frame, tuple(streams))
 
@@ -223,7 +225,16 @@ def binance() -> Binance:
     >>> binance().streams(["btcusdt"], ["trades"])
     [Stream(channel='trades', symbol='BTCUSDT')]
     """
-    return Binance("binance", "wss://stream.binance.com:9443", SPOT)
+    return Binance("binance", SPOT_HOST, SPOT)
+
+
+def binance_agg() -> Binance:
+    """The spot market, the fills of one taker order at one price as one trade: fewer messages.
+
+    >>> binance_agg().subscribe([Stream("trades", "BTCUSDT")], 1).frame
+    '{"method":"SUBSCRIBE","params":["btcusdt@aggTrade"],"id":1}'
+    """
+    return Binance("binance-agg", SPOT_HOST, SPOT, trades="aggTrade")
 
 
 def binance_usdm() -> Binance:
@@ -232,4 +243,9 @@ def binance_usdm() -> Binance:
     >>> binance_usdm().url([])
     'wss://fstream.binance.com/public/stream'
     """
-    return Binance("binance-usdm", "wss://fstream.binance.com/public", USD_M)
+    return Binance("binance-usdm", USD_M_HOST, USD_M)
+
+
+def binance_usdm_agg() -> Binance:
+    """USD-M futures, the fills of one taker order at one price as one trade."""
+    return Binance("binance-usdm-agg", USD_M_HOST, USD_M, trades="aggTrade")

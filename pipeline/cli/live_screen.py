@@ -1,4 +1,4 @@
-"""What a live run shows: a line a connection and one for the alerts, redrawn; on anything but a terminal, changes as they happen."""
+"""What a live run shows: connections, symbols and alerts, redrawn; on anything but a terminal, changes as they happen."""
 
 import asyncio
 import sys
@@ -76,15 +76,20 @@ class StatusLine:
         self._seen: dict[str, tuple[int, float]] = {}
 
     def table(self) -> Table:
-        """A row a connection, and one for the run."""
+        """A row a connection, one a status of symbols, and one for the run."""
         table = Table.grid(padding=(0, 2))
         for width in LEAST:
             table.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
         table.add_column()
         for each in self.live.feed.status():
             state = Text(each.status, style=STYLES.get(each.status, ""))
-            words = (Text(tidy(text), style="dim", no_wrap=True, overflow="ellipsis") for text in self._words(each))
-            table.add_row(Text(each.connection, style="bold"), state, *words)
+            table.add_row(Text(each.connection, style="bold"), state, *map(dim, self._words(each)))
+        symbols = self.live.feed.symbols()
+        for found in symbols:
+            state = Text(found.status, style=STYLES.get(found.status, ""))
+            share = Text(f"{found.number:,} of {sum(each.number for each in symbols):,}", style="dim")
+            why = "" if found.status == "LIVE" else f"{found.names}: {found.reason}"
+            table.add_row(Text("symbols", style="bold"), state, share, "", dim(why))
         report = self.live.report
         table.add_row(Text("alerts", style="bold"), Text(f"{report.alert_count:,}"), Text(f"{report.ticks:,} ticks", style="dim"))
         return table
@@ -96,7 +101,12 @@ class StatusLine:
         if now - at >= 1.0 or each.connection not in self._seen:
             self._seen[each.connection] = each.frames, now
         lag = "" if each.lag_ns is None else f"lag {length_of(each.lag_ns)}"
-        return f"{rate:,.0f} messages/s", lag, each.reason or f"for {each.seconds:,.0f} s"
+        again = f"{each.reconnects:,} reconnect{'s' * (each.reconnects != 1)}, " if each.reconnects else ""
+        return f"{rate:,.0f} messages/s", lag, again + (each.reason or f"for {each.seconds:,.0f} s")
+
+
+def dim(text: str) -> Text:
+    return Text(tidy(text), style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def length_of(time_ns: int) -> str:

@@ -163,7 +163,8 @@ def test_sizes_below_zero_are_refused_and_numbers_are_read_exactly(name):
 
 # where the times stand that are read: in trades, and in quotes
 TIMES = {
-    "binance": [("data", "T"), None], "binance-usdm": [("data", "T"), ("data", "T")], "coinbase": [("time",), ("time",)],
+    "binance": [("data", "T"), None], "binance-usdm": [("data", "T"), ("data", "T")],
+    "binance-agg": [("data", "T"), None], "binance-usdm-agg": [("data", "T"), ("data", "T")], "coinbase": [("time",), ("time",)],
     "coinbase-advanced": [("events", 0, "trades", 0, "time"), ("timestamp",)], "kraken": [("data", 0, "timestamp")] * 2,
     "bybit": [("data", 0, "T"), ("ts",)], "bybit-linear": [("data", 0, "T"), ("ts",)], "okx": [("data", 0, "ts")] * 2,
     "alpaca": [(0, "t")] * 2, "mapped": [("data", 0, "T"), ("at",)],

@@ -18,7 +18,8 @@ every_venue = pytest.mark.parametrize("name", NAMES)
 CHANNELS = ["trades", "quotes"]
 # a plain symbol of each venue, with a place for digits
 SPELLINGS = {
-    "binance": "BTC{}USDT", "binance-usdm": "BTC{}USDT", "coinbase": "BTC{}-USD", "coinbase-advanced": "BTC{}-USD", "kraken": "BTC{}/USD",
+    "binance": "BTC{}USDT", "binance-usdm": "BTC{}USDT", "binance-agg": "BTC{}USDT", "binance-usdm-agg": "BTC{}USDT",
+    "coinbase": "BTC{}-USD", "coinbase-advanced": "BTC{}-USD", "kraken": "BTC{}/USD",
     "bybit": "BTC{}USDT", "bybit-linear": "BTC{}USDT", "okx": "BTC{}-USDT", "alpaca": "AA{}", "mapped": "BTC{}-USD",
 }  # fmt: skip
 
