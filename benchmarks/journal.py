@@ -204,7 +204,7 @@ class Arriving:
         """Nothing to say."""
         return []
 
-    on_corrected = on_refused = close = status = facts = ignore
+    on_corrected = on_refused = close = status = symbols = text_ids = facts = ignore
 
 
 def live_alert() -> dict[str, float]:

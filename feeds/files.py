@@ -116,8 +116,11 @@ def opened(sources: Sequence[Source], preset: str | None, given: Mapping[str, An
             feeds.append(open_feed(source))
         else:
             form = formats[source]
-            feeds.append(form.read(source, reading_by(preset, source, given if form.is_text else for_tables, form.is_text)))
-            guessed += [(source, symbol) for symbol in getattr(feeds[-1], "guessed", ())]
+            feed = form.read(source, reading_by(preset, source, given if form.is_text else for_tables, form.is_text))
+            guessed += [(source, symbol) for symbol in getattr(feed, "guessed", ())]
+            # files that one recording has cut for their size
+            joined = feeds[-1].with_next(feed) if feeds and hasattr(feeds[-1], "with_next") else None
+            feeds = [*feeds, feed] if joined is None else [*feeds[:-1], joined]
     refuse_one_symbol(guessed)
     return feeds
 

@@ -1,6 +1,6 @@
 """A feed: where rows come from, and a recorded tape as one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -81,6 +81,9 @@ class LiveFeed(Protocol):
 
     def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
         """Call `tell(symbol, trade_id, what)` where a trade is corrected or cancelled; beside that its symbol gets a GAP row."""
+
+    def text_ids(self) -> Mapping[tuple[str, int, int], tuple[str, ...]]:
+        """The ids of the rows delivered last that are no numbers, for which the tape has no room: by symbol, `received` and event time."""
 
     def on_refused(self, tell: Callable[[dict[str, Any]], None]) -> None:
         """Call `tell` with every message that could not be read: connection, reason, and its beginning."""

@@ -191,7 +191,7 @@ class Live:
         for alert in alerts:
             self._alerts.emit(alert)
         self.recent.extend(alerts)
-        self._corrections.remember(alerts, self.run.tape.item)
+        self._corrections.remember(alerts, self.run.tape.item, self.feed.text_ids())
 
     def _subscriber_failed(self, error: BaseException) -> None:
         LOG.error("a subscriber to the alerts raised %s: %s; it hears no more", type(error).__name__, error)

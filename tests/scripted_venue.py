@@ -22,6 +22,9 @@ class ScriptedVenue:
     consecutive: bool = True
     limits: Limits = field(default_factory=Limits)
 
+    def logins(self):
+        return ()
+
     def streams(self, symbols, channels):
         return [Stream(channel, symbol) for channel in channels for symbol in symbols]
 

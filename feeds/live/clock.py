@@ -5,7 +5,16 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "LoopClock", "Timer"]
+from pipeline.durations import SECOND
+
+__all__ = ["Clock", "LoopClock", "Timer", "awake_ns"]
+
+
+def awake_ns() -> int:
+    """ns, monotonic, and going on while the machine sleeps: the clock since boot on Linux, macOS's and Windows' own."""
+    if not hasattr(time, "clock_gettime_ns"):
+        return time.monotonic_ns()
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Timer(Protocol):
@@ -36,10 +45,8 @@ class LoopClock:
         return asyncio.get_running_loop().time()
 
     def awake(self) -> float:
-        """s, as `Clock.awake`; by the clock since boot where there is one (Linux), else by one that goes on in sleep (macOS, Windows)."""
-        if not hasattr(time, "clock_gettime"):
-            return time.monotonic()
-        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        """s, as `awake_ns`."""
+        return awake_ns() / SECOND
 
     def later(self, seconds: float, call: Callable[[], None]) -> Timer:
         """By the loop's timer."""

@@ -235,10 +235,10 @@ class Connection:
         return [Send(self._logins.send())]
 
     def _ping(self, now: float) -> list[Action]:
-        ping = self.venue.limits.ping
-        if ping is None or now < self._ping_at or not self.gates.requests.take(now):
+        ping, limits = self.venue.limits.ping, self.venue.limits
+        if ping is None or now < self._ping_at or (limits.counts_pings and not self.gates.requests.take(now)):
             return []
-        self._ping_at = now + self.venue.limits.ping_seconds
+        self._ping_at = now + limits.ping_seconds
         return [Send(ping)]
 
     def _ask(self, now: float) -> list[Action]:

@@ -17,7 +17,7 @@ from feeds.live.line import Lines
 from feeds.live.receive_clock import ReceiveClock
 from feeds.venues.venue import Channel, Stream, Venue
 from pipeline.durations import SECOND
-from pipeline.errors import RxtapeError, UnknownName
+from pipeline.errors import UnknownName, UsageError
 from pipeline.feed import ConnectionStatus, SymbolsStatus
 from pipeline.ingest import RawRows
 from pipeline.ticks import BATCH_ROWS
@@ -30,6 +30,8 @@ QUOTES = frozenset({"bid", "bid_size", "ask", "ask_size"})
 SHOWN = 4096
 FIRST_ROWS = BATCH_ROWS // 16
 """Rows of the first block of a backlog, before it is known how long the strategies take for one."""
+SLEPT = 5 * SECOND
+"""Between two beats: the process did not run, so that nobody knows whether anything was alive."""
 LONGEST = 0.05
 """Seconds of judging before the sockets have their turn again."""
 
@@ -69,6 +71,8 @@ class LiveTicks:
             raise UnknownName("clock", self.time_of, get_args(TimeOf))
         self._several = len(self.wanted) > 1
         self._streams = [(venue, tuple(venue.streams(symbols, sorted(self.channels, reverse=True)))) for venue, symbols in self.wanted]
+        for venue, streams in self._streams:
+            refuse_too_many(venue, streams)
         self.names = tuple(dict.fromkeys(self._prefix(venue) + each.symbol for venue, streams in self._streams for each in streams))
         self._places = {name: place for place, name in enumerate(self.names, 1)}
         self.health = Health(self.names)
@@ -85,8 +89,9 @@ class LiveTicks:
             "quotes" in self.channels,
             self.capacity,
             self.patience,
+            self.clock.latest,
         )
-        self.ingress.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.clock.now() / SECOND)
+        self.ingress.intake.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.steady() / SECOND)
         self._closing, self._refused = False, ""
         self._rows = FIRST_ROWS
         self._failure: BaseException | None = None
@@ -121,11 +126,15 @@ class LiveTicks:
 
     def missed(self, symbols: Iterable[str]) -> None:
         """Symbols that an earlier run has heard: where one is heard again, its first row is a GAP."""
-        self.ingress.away |= {self._places[name] for name in symbols if name in self._places}
+        self.ingress.intake.away |= {self._places[name] for name in symbols if name in self._places}
 
     def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
         """Who is told of trades that are taken back."""
         self.ingress.on_corrected = tell
+
+    def text_ids(self) -> dict[tuple[str, int, int], tuple[str, ...]]:
+        """Ids that are no numbers, of the rows delivered last."""
+        return self.ingress.intake.waiting.texts
 
     def on_refused(self, tell: Callable[[dict[str, Any]], None]) -> None:
         """Who gets the frames that could not be read."""
@@ -138,7 +147,11 @@ class LiveTicks:
         self.ingress.on_refused = refused
 
     async def listen(self, deliver: Callable[[RawRows], None]) -> None:
-        """Keep the connections, and deliver what they hear; see `LiveFeed`."""
+        """Keep the connections, and deliver what they hear; see `LiveFeed`. Raises UsageError at once where a key is missing."""
+        if self._open:
+            raise UsageError(f"{self.name} has been listened to already; make another feed")
+        for venue, _ in self._streams:
+            venue.logins()
         self._open = [self.connect(venue, streams, self.ingress, self.clock) for venue, streams in self._streams]
         jobs: list[Coroutine[Any, Any, None]] = [each.run() for each in self._open]
         keeping = [asyncio.create_task(job, name=f"rxtape-{venue.name}") for job, (venue, _) in zip(jobs, self._streams, strict=True)]
@@ -147,15 +160,16 @@ class LiveTicks:
             each.add_done_callback(lambda done: self._arrived.set())
         self.ingress.on_pause = lambda: self._deliver_at_once(deliver)
         try:
-            while not all(each.done() for each in keeping):
+            while not all(each.done() for each in keeping) and not broken_in(keeping):
                 await self._arrived.wait()
                 self._arrived.clear()
                 await self._drain(deliver)
             await self._drain(deliver)
+            if broken := broken_in(keeping):
+                raise broken[0]
             refusals = [error for each in keeping if (error := each.exception()) is not None]
-            broken = [error for error in refusals if not isinstance(error, RxtapeError)]
-            if broken or len(refusals) == len(keeping):
-                raise (broken or refusals)[0]
+            if len(refusals) == len(keeping):
+                raise refusals[0]
         finally:
             beating.cancel()
             self.close()
@@ -203,11 +217,17 @@ class LiveTicks:
     async def _beat(self) -> None:
         """Once a second: silence moves the time on, health is judged, the clock is kept."""
         while True:
+            before = self.clock.now()
             await asyncio.sleep(self.beat_seconds)
             self.clock.correct()
-            if self.health.living:
+            if self.health.living and self.clock.now() - before < SLEPT:
                 self.ingress.beat()
-            self.health.look(self.clock.now() / SECOND, {name: at / SECOND for name, at in self.ingress.spoke().items()})
+            self.look()
+
+    def look(self) -> None:
+        """Judge how every symbol is."""
+        wall, now = self.clock.now(), self.steady() / SECOND
+        self.health.look(now, {name: now - (wall - at) / SECOND for name, at in self.ingress.spoke().items() if at})
 
     def _changed(self, change: StateChange) -> None:
         name = change.connection.rpartition("/")[0]
@@ -234,8 +254,23 @@ class LiveTicks:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.ingress.counts.facts().items())
         rows = [(each.subject, each.status + (f": {each.reason}" if each.reason else "")) for each in self.health.connections.values()]
         rows.append(("feed", counts or "nothing was heard"))
+        if ahead := self.ingress.counts.ahead:
+            rows.append(("ahead", f"{ahead:,} rows were more than ten minutes ahead of this machine's clock, and left out: is it right?"))
         if self._refused:
             rows.append(("refused", f"{self.ingress.counts.refused:,} messages; the first: {self._refused}"))
         if reconnects := self.health.reconnects.total():
             rows.append(("reconnects", f"{reconnects:,}"))
         return rows + [(each.status, f"{each.names}: {each.reason}") for each in self.symbols() if each.status != "LIVE"]
+
+
+def broken_in(keeping: Sequence["asyncio.Task[None]"]) -> list[BaseException]:
+    """Faults of our own, or of the disk, which end everything; that a venue refuses access ends its own connections."""
+    errors = [each.exception() for each in keeping if each.done()]
+    return [error for error in errors if error is not None and not isinstance(error, UsageError)]
+
+
+def refuse_too_many(venue: Venue, streams: Sequence[Stream]) -> None:
+    """More than the connections that a venue allows can carry would be asked for in vain."""
+    limits = venue.limits
+    if limits.connections is not None and len(streams) > (most := limits.connections * limits.streams):
+        raise UsageError(f"{venue.name} allows {most} streams, each symbol's trades and quotes being two; {len(streams)} are asked for")

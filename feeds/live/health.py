@@ -99,24 +99,25 @@ class Health:
         self._lost[symbol] = now, reason
 
     def look(self, now: float, spoke: dict[str, float]) -> None:
-        """Judge every symbol; `spoke` is when each was last heard."""
+        """Judge every symbol at a time of the monotonic clock; `spoke` is when each was last heard, if it was."""
         for symbol, before in self.symbols.items():
-            status, reason = self._of_symbol(symbol, now, spoke.get(symbol, 0.0))
+            status, reason = self._of_symbol(symbol, now, spoke.get(symbol))
             changed = status != before.status
             self.symbols[symbol] = HealthChange(symbol, status, reason, now if changed else before.since)
             if changed:
                 self._tell(self.symbols[symbol])
 
-    def _of_symbol(self, symbol: str, now: float, spoke: float) -> tuple[Status, str]:
+    def _of_symbol(self, symbol: str, now: float, spoke: float | None) -> tuple[Status, str]:
         mine = [each for name, each in self.connections.items() if symbol in self._of[name]]
-        if not any(each.status == "LIVE" for each in mine):
+        live = [each.since for each in mine if each.status == "LIVE"]
+        if not live:
             worst = mine[-1] if mine else None
             return (worst.status, worst.reason) if worst else ("DOWN", "not connected yet")
         lost, why = self._lost.get(symbol, (-self.gapped_for, ""))
         if now - lost < self.gapped_for:
             return "GAPPED", why
-        if now - spoke >= self.quiet_after:
-            silence = f"no market data for {now - spoke:.1f} s" if spoke else "no market data yet"
+        if now - max(live if spoke is None else [*live, spoke]) >= self.quiet_after:
+            silence = "no market data yet" if spoke is None else f"no market data for {now - spoke:.1f} s"
             return "QUIET", f"{silence}, the connection is well"
         return "LIVE", ""
 

@@ -11,65 +11,67 @@ from itertools import chain
 
 from feeds.live.arrivals import StateChange
 from feeds.live.counts import Counts, Heard
-from feeds.live.line import Item, Line, Lines, old_first
-from feeds.live.tape_time import TapeTime
-from feeds.live.trade_ids import AFRESH, DUPLICATE, NEW
-from feeds.live.waiting import GAP, HEARTBEAT, Waiting
+from feeds.live.intake import AHEAD, Intake
+from feeds.live.line import Line, Lines, old_first
 from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, Stream, Trade, Trades, Unknown
-from pipeline.durations import SECOND
 from pipeline.ingest import RawRows
 
-__all__ = ["AHEAD", "Ingress"]
+__all__ = ["Ingress"]
 
 MARKET = (Trade, Quote)
-AHEAD = 600 * SECOND
-"""An event time so far ahead of its arrival is an error of the venue: taken over, it would hold the tape's time there."""
+LONG = 65_536
+"""Letters of a frame beyond which nobody looks for the symbols that it names: it may be about any."""
 
 
 class Ingress:
     """Implements `Arrivals`. `lines` by venue (a connection is called venue/number); `wake` is called when rows wait.
 
     `by_event`: the tape's time is the venue's event time, else that of arrival. `clock` is ns UTC that never step, those of
-    `received`. `capacity` bounds the trades that wait, `patience` (s) for how long connections wait before trades are left out.
+    `received`; `latest` is the latest that it may be now. `capacity` bounds the trades that wait, `patience` (s) for how long
+    connections wait before trades are left out.
     """
 
     def __init__(
         self, lines: Mapping[str, Lines], names: tuple[str, ...], clock: Callable[[], int], wake: Callable[[], None],
         on_change: Callable[[StateChange], None] = lambda change: None, by_event: bool = True, quotes: bool = True,
-        capacity: int = 65_536, patience: float = 5.0,
+        capacity: int = 65_536, patience: float = 5.0, latest: Callable[[], int] | None = None,
     ) -> None:  # fmt: skip
-        self.lines, self.names, self.counts = lines, names, Counts()
-        self.capacity, self.patience, self.by_event = capacity, patience, by_event
+        self.lines, self.names = lines, names
+        self.capacity, self.patience = capacity, patience
+        self.intake = Intake(names, clock, latest or clock, by_event, quotes, capacity)
         self._clock, self._wake, self._on_change = clock, wake, on_change
+        self._waiting = self.intake.waiting
         self._of: dict[str, Lines] = {}
+        self._began: dict[str, int] = {}
         self.heard: dict[str, Heard] = {}
-        self._waiting = Waiting(names, quotes, by_event, conflate_from=capacity // 16)
         self._room = asyncio.Event()
         self._room.set()
-        self._losing, self.away = set[int](), set[int]()
         self._impatient = self.closing = False
         self._asleep = True
-        self._tape = TapeTime()
         self.on_corrected: Callable[[str, int | str, str], None] = lambda symbol, trade_id, what: None
-        self.on_gap: Callable[[str, str], None] = lambda symbol, reason: None
         self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
         self.on_pause: Callable[[], None] = lambda: None
+
+    @property
+    def counts(self) -> Counts:
+        """What has happened so far."""
+        return self.intake.counts
 
     # what connections say
 
     def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
         """Queue what a frame said."""
         lines = self._of.get(connection) or self._lines_of(connection)
-        heard = self.heard[connection]
-        self.counts.frames += 1
+        heard, intake = self.heard[connection], self.intake
+        intake.counts.frames += 1
         heard.frames += 1
         for item in items if len(items) == 1 else old_first(items):
             if isinstance(item, MARKET):
                 line = (lines.trades if type(item) is Trade else lines.quotes).get(item.symbol)
                 if line is None:
-                    self.counts.unasked += 1
+                    intake.counts.unasked += 1
                 elif line.heard_from == connection or line.hears(connection, received, item):
-                    self._take(line, received, item)
+                    intake.take(line, received, item)
                 if item.time is not None:
                     heard.lag_ns = received - item.time
             else:
@@ -80,19 +82,18 @@ class Ingress:
         """Queue trades of one frame each: at once as many as are simply the next ones, then one by one."""
         lines = self._of.get(connection) or self._lines_of(connection)
         places = list[int]()
-        if not self._losing and self.has_room(len(trades.time)) and max(trades.time) <= received + AHEAD:
+        if not self.intake.losing and self.has_room(len(trades.time)) and max(trades.time) <= received + AHEAD:
             for symbol, event, number in zip(trades.symbol, trades.time, trades.trade_id, strict=True):
                 line = lines.trades.get(symbol)
-                if line is None or line.heard_from != connection or not line.heard or not line.ids.follows(number, event):
+                if line is None or line.heard_from != connection or not line.plain or not line.ids.follows(number, event):
                     break
                 line.spoke = received
                 places.append(line.place)
         if count := len(places):
-            counts, heard = self.counts, self.heard[connection]
-            counts.frames, counts.trades, heard.frames = counts.frames + count, counts.trades + count, heard.frames + count
+            heard = self.heard[connection]
+            self.counts.frames, heard.frames = self.counts.frames + count, heard.frames + count
             heard.lag_ns = received - trades.time[count - 1]
-            self._tape.moved(max(trades.time[:count]) if self.by_event else received, received)
-            self._waiting.traded(places, trades, received)
+            self.intake.take_together(places, trades, received)
         for trade in trades.rows(count):
             self.said(connection, received, (trade,))
         self._rouse()
@@ -113,96 +114,43 @@ class Ingress:
         self.heard[connection] = Heard()
         return found
 
-    def _take(self, line: Line, received: int, item: Item) -> None:
-        line.spoke = received
-        event = item.time
-        if event is not None and event > received + AHEAD:
-            self.counts.ahead += 1
-            return
-        time = received if event is None or not self.by_event else event
-        if isinstance(item, Trade):
-            self._trade(line, received, item, time, received if event is None else event)
-        elif not item.old or line.heard:
-            if not line.heard:
-                self._first(line, received, time)
-            self.counts.quotes += 1
-            self._tape.moved(time, received)
-            self.counts.conflated += self._waiting.quote(time, line.place, item, received)
-
-    def _trade(self, line: Line, received: int, trade: Trade, time: int, event: int) -> None:
-        """A trade: `time` is that of the tape, `event` that of the venue."""
-        counts, waiting = self.counts, self._waiting
-        missed = NEW if trade.trade_id is None else line.ids.take(trade.trade_id, event)
-        if missed == DUPLICATE:
-            counts.duplicates += 1
-            return
-        if not line.heard:
-            if trade.old:
-                counts.old += 1
-                return
-            self._first(line, received, time)
-            missed = NEW
-        if waiting.trades >= self.capacity:
-            counts.dropped += not trade.odd
-            counts.missed += max(missed, 0)
-            self._losing.add(line.place)
-            return
-        if self._losing:
-            self._tell_losses(received)
-        if missed:
-            counts.missed += max(missed, 0)
-            self._gap(line.place, "the numbering started again" if missed == AFRESH else f"{missed:,} trades missed", received)
-        if trade.odd:
-            counts.odd += 1
-            return
-        counts.trades += 1
-        self._tape.moved(time, received)
-        waiting.trade(time, line.place, trade, received, event)
-
-    def _first(self, line: Line, received: int, time: int) -> None:
-        """The first that is heard of a symbol; what came since an earlier run is missed."""
-        line.heard = True
-        if not self._tape.last:  # a venue of the past has the time of its tape, not ours
-            self._tape.moved(time, received)
-        if line.place in self.away:
-            self.away.discard(line.place)
-            self._gap(line.place, "nobody listened between two runs", received)
-
     def _note(self, lines: Lines, connection: str, received: int, item: Said) -> None:
-        counts = self.counts
         if isinstance(item, Filler):
-            counts.fillers += 1
-            if (line := lines.trades.get(item.symbol)) is not None:
-                line.ids.take(item.trade_id, 0)
+            if (line := lines.trades.get(item.symbol)) is not None and line.hears(connection, received, item):
+                self.intake.take(line, received, item)
         elif isinstance(item, Gap):
             self._gap_of(lines, connection, (item.symbol,) if item.symbol else lines.trades, item.reason, received)
         elif isinstance(item, Corrected | Cancelled):
-            counts.corrected += 1
+            self.counts.corrected += 1
             what = "cancelled" if isinstance(item, Cancelled) else "corrected"
             self._gap_of(lines, connection, (item.symbol,), f"trade {item.trade_id} was {what}", received)
             if (line := lines.trades.get(item.symbol)) is not None:
                 self.on_corrected(self.names[line.place - 1], item.trade_id, what)
         elif isinstance(item, Unknown):
-            counts.unknown_kind(item.kind)
+            self.counts.unknown_kind(item.kind)
+
+    def _gap_of(self, lines: Lines, connection: str, symbols: Iterable[str], reason: str, received: int) -> None:
+        for symbol in symbols:
+            line = lines.trades.get(symbol)
+            if line is not None and line.heard and line.heard_from in (connection, ""):
+                self.intake.gap(line.place, reason, received)
 
     # what is lost
 
     def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
-        """A connection has ended: a GAP row for each symbol that nobody else hears."""
+        """A connection has ended: what nobody else hears is cut off, on the others goes on what another has said meanwhile."""
         if self.closing:
             return
-        lines, gone = self._of.get(connection) or self._lines_of(connection), dict[int, None]()
-        for stream in streams:
-            line = lines.of(stream)
-            if line is None:
-                continue
+        lines, alone = self._of.get(connection) or self._lines_of(connection), list[Line]()
+        for line in filter(None, map(lines.of, streams)):
             if (meanwhile := line.leave(connection)) is not None:
                 for received, item in meanwhile:
-                    self._take(line, received, item)
+                    self.intake.take(line, received, item)
             elif line.heard:
-                gone[line.place] = None
-        for place in gone:
-            self._gap(place, reason, self._clock())
+                alone.append(line)
+            if not line.heard:
+                line.since = min(line.since, self._began.get(connection, line.since))
+        self.intake.cut_off(alone, reason)
         self._rouse()
 
     def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
@@ -213,47 +161,28 @@ class Ingress:
             if line is not None and line.heard_from == old and not line.held:
                 line.heard_from = new
 
-    def _gap_of(self, lines: Lines, connection: str, symbols: Iterable[str], reason: str, received: int) -> None:
-        for symbol in symbols:
-            line = lines.trades.get(symbol)
-            if line is not None and line.heard and line.heard_from in (connection, ""):
-                self._gap(line.place, reason, received)
-
-    def _gap(self, place: int, reason: str, received: int) -> None:
-        self.counts.gaps += 1
-        self.on_gap(self.names[place - 1], reason)
-        self._mark(place, GAP, received)
-
-    def _mark(self, place: int, kind: int, received: int) -> None:
-        """A row of no price: its time is the tape's last and what has passed since."""
-        time = self._tape.after(received) if self.by_event else received
-        self._tape.moved(time, received)
-        self._waiting.mark(time, place, kind, received)
-
-    def _tell_losses(self, received: int) -> None:
-        """There is room again: a GAP row for each symbol of which something was left out."""
-        losing, self._losing = self._losing, set()
-        for place in sorted(losing):
-            self._gap(place, "more came than could be taken", received)
-
-    def beat(self) -> None:
-        """A second has passed on a living connection: where nothing has come, the tape's time moves on by a HEARTBEAT row."""
-        now = self._clock()
-        if self._tape.last and now - self._tape.at >= SECOND:
-            self._mark(0, HEARTBEAT, now)
-            self.counts.heartbeats += 1
-            self._rouse()
-
-    # frames that could not be read, states
-
     def refused(self, connection: str, frame: str | bytes, reason: str) -> None:
-        """Count a frame that could not be read, and set it aside."""
+        """Count a frame that could not be read, and set it aside; where no numbering tells what was in it, the symbols it names lost it."""
         self.counts.refused += 1
         self.on_refused(connection, frame, reason)
+        lines = self._of.get(connection) or self._lines_of(connection)
+        if not lines.consecutive:
+            text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+            for symbol, line in lines.trades.items():
+                if line.heard_from == connection and (symbol in text or len(text) > LONG):
+                    self.intake.hole(line, "a message about it could not be read", self._clock())
+            self._rouse()
 
     def changed(self, change: StateChange) -> None:
         """Pass on a change of state."""
+        if change.state == "subscribing":
+            self._began.setdefault(change.connection, self._clock())
         self._on_change(change)
+
+    def beat(self) -> None:
+        """A second has passed on a living connection."""
+        self.intake.beat()
+        self._rouse()
 
     # the other end
 
@@ -294,6 +223,6 @@ class Ingress:
         if self._waiting.trades <= self.capacity // 2:
             self._impatient = False
             self._room.set()
-        if self._losing and not len(self._waiting):
-            self._tell_losses(self._clock())
+        if self.intake.losing and not len(self._waiting):
+            self.intake.tell_losses(self._clock())
         return taken

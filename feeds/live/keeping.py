@@ -15,6 +15,7 @@ from feeds.live.connection import Connection
 from feeds.live.refusals import of_end, of_failure, plain
 from feeds.live.sockets import Dial, HeardAtOnce, part, place_of
 from feeds.venues.venue import BadFrame, Decoder, ManyAtOnce
+from pipeline.errors import SinkError
 
 __all__ = ["KeptConnection", "Owner"]
 
@@ -188,6 +189,8 @@ class KeptConnection:
                 items = decode(frame)
             except BadFrame as bad:
                 arrivals.refused(name, frame, bad.reason)
+            except SinkError:
+                raise
             except Exception as error:  # noqa: BLE001  # a fault in a codec costs one frame, never the connection
                 arrivals.refused(name, frame, f"the codec of {machine.venue.name} failed: {type(error).__name__}: {plain(str(error))}")
             else:

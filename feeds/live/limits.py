@@ -50,7 +50,7 @@ def connect_bucket(limits: Limits) -> TokenBucket:
 
 
 def request_bucket(limits: Limits) -> TokenBucket:
-    """The messages that a venue allows to be sent, pings of its own kind included."""
+    """The messages that a venue allows to be sent, pings of its own kind included where it counts them."""
     return TokenBucket(limits.requests, max(limits.burst, 1))
 
 

@@ -1,7 +1,7 @@
 """A line: one stream of one symbol as it is heard, from one connection at a time.
 
 While a planned reconnect overlaps, the new connection is held back until the old one is gone; what it said meanwhile then
-comes in, without what the old one has told already.
+comes in, without what the old one has told already. Both say the same in the same order, so that is all up to the last that is known.
 
     old  --101--102--103--104-|
     new             --103--104--105--106-->       rows: 101 102 103 104 | 105 106
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from feeds.live.trade_ids import ConsecutiveIds, RecentIds, TradeIds
-from feeds.venues.venue import Quote, Said, Stream, Trade
+from feeds.venues.venue import Filler, Quote, Said, Stream, Trade
 
 __all__ = ["HELD", "Line", "Lines", "old_first"]
 
@@ -21,20 +21,30 @@ HELD = 1024
 """What is held back of a connection that is not heard yet; the oldest goes first, and was told by the other."""
 
 Item = Trade | Quote
+Held = tuple[int, Item | Filler]
 
 
 @dataclass(slots=True)
 class Line:
-    """`place` is the symbol's among the names of the feed; `heard_from` the connection whose rows are taken; `spoke` when it last did."""
+    """`place` is the symbol's among the names of the feed; `heard_from` the connection whose rows are taken; `spoke` when it last did.
+
+    `since` is when the venue was first listened to, known from the first loss on: a trade that it repeats of later is one that was missed.
+    `owes` is why a GAP row stands before the next row. `plain`: nothing of the next trade has to be looked at but its id.
+    `last` is the newest item, of those without an id.
+    """
 
     place: int
     ids: TradeIds
     heard_from: str = ""
     heard: bool = False
+    plain: bool = False
     spoke: int = 0
-    held: dict[str, deque[tuple[int, Item]]] = field(default_factory=dict)
+    since: int = LAST
+    owes: str = ""
+    last: Item | None = None
+    held: dict[str, deque[Held]] = field(default_factory=dict)
 
-    def hears(self, connection: str, received: int, item: Item) -> bool:
+    def hears(self, connection: str, received: int, item: Item | Filler) -> bool:
         """Whether a connection is the one that is heard, as the first to speak is; what another says is kept."""
         if not self.heard_from:
             self.heard_from = connection
@@ -42,13 +52,29 @@ class Line:
             self.held.setdefault(connection, deque(maxlen=HELD)).append((received, item))
         return self.heard_from == connection
 
-    def leave(self, connection: str) -> list[tuple[int, Item]] | None:
-        """A connection has ended. What another had said meanwhile, which is heard from now on; None where there is no other."""
+    def leave(self, connection: str) -> list[Held] | None:
+        """A connection has ended. What another had said beyond it, which is heard from now on; None where there is no other."""
         self.held.pop(connection, None)
         if self.heard_from != connection:
             return []
         self.heard_from = next(iter(self.held), "")
-        return list(self.held.pop(self.heard_from)) if self.heard_from else None
+        return self._untold(list(self.held.pop(self.heard_from))) if self.heard_from else None
+
+    def _untold(self, held: list[Held]) -> list[Held]:
+        """What of it has not been told; where nothing of it is known, that is a matter of time. Ids that count up tell it by themselves."""
+        if isinstance(self.ids, ConsecutiveIds) and self.last is None:
+            return held
+        items = [(received, item) for received, item in held if not isinstance(item, Filler)]
+        told = [at for at, (_, item) in enumerate(items) if self._has_told(item)]
+        if told:
+            return [*items[told[-1] + 1 :]]
+        newest = self.ids.newest if self.last is None else self.last.time
+        return [(received, item) for received, item in items if item.time is None or newest is None or item.time >= newest]
+
+    def _has_told(self, item: Item) -> bool:
+        if isinstance(item, Trade) and item.trade_id is not None:
+            return isinstance(self.ids, RecentIds) and self.ids.knows(item.trade_id, item.time or 0)
+        return self.last is not None and item.time == self.last.time and str(item) == str(self.last)
 
 
 class Lines:

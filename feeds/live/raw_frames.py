@@ -7,6 +7,7 @@ promise what the venue said.
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ from feeds.reading import Reading
 from feeds.venues.venue import BadFrame, Channel, Decoder, Said, Stream, Venue
 from pipeline.alerts import format_time
 from pipeline.errors import InputError, SinkError, UsageError
+from pipeline.feed import Feed
 from pipeline.ingest import RawRows
 from pipeline.plugins import load
 from pipeline.ticks import BATCH_ROWS
@@ -27,6 +29,8 @@ from pipeline.ticks import BATCH_ROWS
 __all__ = ["FrameFile", "FrameWriter", "RecordedVenue", "frames"]
 
 BYTES_A_FILE = 256 << 20
+NO_LIMIT = 1 << 60
+"""Of rows that wait: they are taken as they come, and none makes way."""
 PLAIN = Reading()
 
 
@@ -38,8 +42,8 @@ class Header(msgspec.Struct, rename={"format": "rxtape"}):
     streams: list[tuple[Channel, str]]
 
 
-class Frame(msgspec.Struct):
-    """A line: when it came (ns UTC), on which connection, and the frame (base64 where it was binary)."""
+class Frame(msgspec.Struct, omit_defaults=True):
+    """A line: when it came (ns UTC), on which connection, and the frame (base64 where it is no text)."""
 
     at: int
     on: int
@@ -67,7 +71,7 @@ class FrameWriter:
 
     def write(self, at: int, connection: int, frame: str | bytes) -> None:
         """Add a frame; it is on its way to the disk when this returns. Raises SinkError where it cannot be written."""
-        line = Frame(at, connection, frame) if isinstance(frame, str) else Frame(at, connection, None, base64.b64encode(frame).decode())
+        line = line_of(at, connection, frame)
         try:
             file = self._file or self._opened(at)
             self._written += file.write(self._encode(line) + b"\n")
@@ -90,6 +94,15 @@ class FrameWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def line_of(at: int, connection: int, frame: str | bytes) -> Frame:
+    if isinstance(frame, str):
+        return Frame(at, connection, frame)
+    try:
+        return Frame(at, connection, frame.decode())
+    except UnicodeDecodeError:
+        return Frame(at, connection, None, base64.b64encode(frame).decode())
 
 
 @dataclass
@@ -138,17 +151,28 @@ class WritingDecoder:
 
 @dataclass
 class FrameFile:
-    """A file of frames as a feed: each is read as it was live, at the time it came then; `refused` counts those that cannot be."""
+    """Frames as a feed: each is read as it was live, at the time it came then; `refused` counts those that cannot be.
 
-    path: Path
+    Several files are those of one recording, cut for their size: what a venue has said in one is known in the next.
+    """
+
+    paths: tuple[Path, ...]
     venue: Venue
     streams: tuple[Stream, ...]
     refused: int = 0
 
     @property
     def name(self) -> str:
-        """The path."""
-        return str(self.path)
+        """The path of the first."""
+        return str(self.paths[0])
+
+    def with_next(self, other: Feed) -> "FrameFile | None":
+        """This feed going on with another, where that is the next file of the same recording."""
+        if not isinstance(other, FrameFile) or (self.venue.name, self.streams) != (other.venue.name, other.streams):
+            return None
+        here, there = (feed.paths[at].stem.rpartition("-")[2] for feed, at in ((self, -1), (other, 0)))
+        follows = here.isdecimal() and there.isdecimal() and int(there) == int(here) + 1
+        return FrameFile((*self.paths, *other.paths), self.venue, self.streams) if follows else None
 
     @property
     def quotes(self) -> bool:
@@ -168,10 +192,10 @@ class FrameFile:
         places = {name: place for place, name in enumerate(names, 1)}
         at = [0]
         lines = {self.venue.name: Lines("", self.venue.consecutive, places)}
-        ingress = Ingress(lines, names, lambda: at[0], lambda: None, quotes=self.quotes)
+        ingress = Ingress(lines, names, lambda: at[0], lambda: None, quotes=self.quotes, capacity=NO_LIMIT)
         decoders: dict[int, Decoder] = {}
         self.refused, in_order = 0, InOrder()
-        for frame in lines_of(self.path):
+        for frame in chain.from_iterable(map(lines_of, self.paths)):
             at[0] = frame.at
             decoder = decoders.setdefault(frame.on, self.venue.decoder())
             try:
@@ -224,4 +248,4 @@ def frames(path: str | Path, reading: Reading = PLAIN) -> FrameFile:
             header = msgspec.json.decode(file.readline(), type=Header)
     except (OSError, msgspec.MsgspecError) as error:
         raise InputError(f"{path} is no file of frames, as rxtape record --raw writes them: {error}") from error
-    return FrameFile(Path(path), load("venue", header.venue)(), tuple(Stream(*each) for each in header.streams))
+    return FrameFile((Path(path),), load("venue", header.venue)(), tuple(Stream(*each) for each in header.streams))

@@ -1,8 +1,9 @@
-"""When something arrived: wall time that never steps, because it moves with the monotonic clock."""
+"""When something arrived: wall time that never steps, because it moves with a monotonic clock, through sleep too."""
 
 import time
 from collections.abc import Callable
 
+from feeds.live.clock import awake_ns
 from pipeline.durations import SECOND
 
 __all__ = ["ReceiveClock"]
@@ -15,7 +16,7 @@ STEP = 60 * SECOND
 class ReceiveClock:
     """Nanoseconds UTC that go on evenly: anchored to the wall clock once, drawn to it by at most 0.5 ms a `correct`.
 
-    A wall clock that steps by a minute or more (someone set it, a virtual machine woke up) is not followed.
+    A wall clock that steps by a minute or more (someone set it) is not followed.
 
     >>> wall, steady = [1_000_000_000], [0]
     >>> clock = ReceiveClock(lambda: wall[0], lambda: steady[0])
@@ -27,7 +28,7 @@ class ReceiveClock:
 
     __slots__ = ("_last", "_offset", "_steady", "_wall")
 
-    def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = awake_ns) -> None:
         self._wall, self._steady = wall, steady
         self._offset, self._last = wall() - steady(), 0
 
@@ -37,6 +38,10 @@ class ReceiveClock:
         if now > self._last:
             self._last = now
         return self._last
+
+    def latest(self) -> int:
+        """ns UTC, the later of `now` and the wall clock, which may know better: a virtual machine that was halted knows no other."""
+        return max(self.now(), self._wall())
 
     def correct(self) -> None:
         """Draw nearer to the wall clock; call it about once a second."""

@@ -36,7 +36,7 @@ class Listening:
     """A stream: `since` is when its step began, `due` when it may be asked for, `spoke` when market data last came.
 
     `together` is with how many others it may be asked for. `bears` is the silence after which it is asked for again; `renewed`
-    when that was last done.
+    when that was last done. `granted`: the venue has agreed to it on this connection.
     """
 
     stream: Stream
@@ -48,6 +48,7 @@ class Listening:
     spoke: float = NEVER
     tries: int = 0
     renewed: float = NEVER
+    granted: bool = False
 
 
 class Asked(NamedTuple):
@@ -88,7 +89,7 @@ class Subscriptions:
         self.requests.clear()
         for each in self.all.values():
             if each.step is not Step.REFUSED:
-                each.step, each.since, each.due, each.spoke, each.tries = Step.WANTED, now, now, NEVER, 0
+                each.step, each.since, each.due, each.spoke, each.tries, each.granted = Step.WANTED, now, now, NEVER, 0, False
                 each.together = self.limits.streams_per_request
 
     def next_portion(self, now: float) -> tuple[Stream, ...]:
@@ -114,7 +115,7 @@ class Subscriptions:
         for each in self._listening(named):
             if each.step in (Step.ASKED, Step.WANTED):
                 self._step(each, Step.HELD, now)
-                each.tries = 0
+                each.tries, each.granted = 0, True
         self._forget(number)
 
     def refused(self, now: float, refusal: Refusal) -> tuple[Stream, ...]:
@@ -124,7 +125,7 @@ class Subscriptions:
         """
         number = self._number(refusal.request, refusal.streams)
         asked = self.requests[number].streams if number in self.requests else ()
-        meant = self._listening(refusal.streams or asked)
+        meant = self._listening([each for each in refusal.streams if each in asked] or refusal.streams or asked)
         under_way = [each for each in meant if each.step is Step.ASKED]
         gone: list[Listening] = []
         if refusal.kind == "rate":
@@ -133,12 +134,18 @@ class Subscriptions:
             for each in under_way:
                 each.together, each.step, each.due = max(len(asked) // 2, 1), Step.WANTED, now
         else:
-            # what speaks is not refused: some venues complain about streams that they send already
-            gone = [each for each in (meant if refusal.streams else under_way) if each.step is not Step.REFUSED and each.spoke == NEVER]
+            # what was granted, or speaks, is not refused: some venues complain when they are asked again for what they send already
+            gone = [each for each in (meant if refusal.streams else under_way) if each.step is not Step.REFUSED and not self._held(each)]
             for each in gone:
                 self._step(each, Step.REFUSED, now)
+            for each in under_way:
+                if self._held(each):
+                    self._step(each, Step.HELD, now)
         self._forget(number)
         return tuple(each.stream for each in gone)
+
+    def _held(self, each: Listening) -> bool:
+        return each.granted or each.spoke > NEVER
 
     def spoke(self, now: float, each: Listening) -> None:
         """Market data of a stream has come, which answers the request for it."""

@@ -40,6 +40,14 @@ def portions(streams: Sequence[Stream], most: int) -> list[tuple[Stream, ...]]:
     return [tuple(ordered[at : at + size]) for at in range(0, len(ordered), size)]
 
 
+def by_address(venue: Venue, streams: Sequence[Stream]) -> list[list[Stream]]:
+    """Streams that are served at one address, together."""
+    found: dict[str, list[Stream]] = {}
+    for stream in streams:
+        found.setdefault(venue.url((stream,)), []).append(stream)
+    return list(found.values())
+
+
 class Supervisor:
     """Keeps the connections that carry `streams`, and hands what they say to `arrivals`, until it is closed.
 
@@ -63,7 +71,10 @@ class Supervisor:
     ) -> None:
         self.venue, self.arrivals, self.overlap = venue, arrivals, overlap
         self.patience, self.clock, self.random = patience or Patience(), clock or LoopClock(), random or Random()
-        self._streams, self._received = portions(streams, venue.limits.streams), received
+        self._streams, self._received = (
+            [each for there in by_address(venue, streams) for each in portions(there, venue.limits.streams)],
+            received,
+        )
         self._dial = dial or dialling(self.patience)
         limits = venue.limits
         self._gates = Gates(connect_bucket(limits), request_bucket(limits), TokenBucket(5.0, 1) if stagger is None else stagger)

@@ -7,15 +7,22 @@ id 108: new, and three were missed (105 to 107 are looked for from now on; one t
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipeline.durations import SECOND
+
 __all__ = ["AFRESH", "DUPLICATE", "NEW", "ConsecutiveIds", "RecentIds", "TradeIds"]
 
 NEW, DUPLICATE, AFRESH = 0, -1, -2
+NEVER = -(1 << 63)
 REMEMBERED = 512
+ANOTHER = 3600 * SECOND
+"""An id that comes again so much later is another trade's: some venues count anew each day."""
 HOLES = 64
 
 
 class TradeIds(Protocol):
-    """The ids of one symbol's trades."""
+    """The ids of one symbol's trades, and the newest of their times (ns)."""
+
+    newest: int
 
     def take(self, trade_id: int | str, time: int) -> int:
         """NEW, DUPLICATE, AFRESH (the numbering has started again), or how many were left out before this one, which is new."""
@@ -40,7 +47,9 @@ class ConsecutiveIds:
     holes: list[range] = field(default_factory=list)
 
     def take(self, trade_id: int | str, time: int) -> int:
-        """As in `TradeIds`; an id that is no number is compared by its digits."""
+        """As in `TradeIds`; text is read as a number, and what is none tells nothing."""
+        if type(trade_id) is str and not trade_id.isdecimal():
+            return NEW
         number = int(trade_id)
         missed = number - self.last - 1
         if self.last < 0 or missed == 0:
@@ -72,7 +81,7 @@ class ConsecutiveIds:
 
 @dataclass(slots=True)
 class RecentIds:
-    """Ids in no order (uuids, numbers of many exchanges): the newest 512 are remembered.
+    """Ids in no order (uuids, numbers of many exchanges): the newest 512 are remembered, with their times (ns), and the newest time.
 
     >>> ids = RecentIds(remembered=2)
     >>> [ids.take(name, 0) for name in ("a", "b", "a", "c", "b", "a")]
@@ -80,17 +89,23 @@ class RecentIds:
     """
 
     remembered: int = REMEMBERED
-    seen: dict[int | str, None] = field(default_factory=dict)
+    seen: dict[int | str, int] = field(default_factory=dict)
+    newest: int = 0
 
     def take(self, trade_id: int | str, time: int) -> int:
         """As in `TradeIds`."""
-        if trade_id in self.seen:
+        if self.knows(trade_id, time):
             return DUPLICATE
-        self.seen[trade_id] = None
+        self.seen.pop(trade_id, None)
+        self.seen[trade_id], self.newest = time, max(time, self.newest)
         if len(self.seen) > self.remembered:
             del self.seen[next(iter(self.seen))]
         return NEW
 
     def follows(self, trade_id: int | str, time: int) -> bool:
         """As in `TradeIds`."""
-        return trade_id not in self.seen and self.take(trade_id, time) == NEW
+        return self.take(trade_id, time) == NEW
+
+    def knows(self, trade_id: int | str, time: int) -> bool:
+        """Whether this trade has been taken, as far as that is remembered."""
+        return time - self.seen.get(trade_id, NEVER) < ANOTHER

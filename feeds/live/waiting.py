@@ -17,7 +17,6 @@ __all__ = ["GAP", "HEARTBEAT", "QUOTE", "TRADE", "Waiting"]
 TRADE, QUOTE, GAP, HEARTBEAT = (int(kind) for kind in (Kind.TRADE, Kind.QUOTE, Kind.GAP, Kind.HEARTBEAT))
 NO_ID = -1
 ALWAYS = ("time", "symbol", "kind", "received", "event_time", "price", "size", "side", "trade_id")
-KIND = ALWAYS.index("kind")
 OF_TRADES = ("time", "symbol", "price", "size", "side", "trade_id")
 OF_QUOTES = ("bid", "bid_size", "ask", "ask_size")
 TYPES = {**COLUMN_TYPES, "trade_id": np.dtype("i8")}
@@ -27,7 +26,8 @@ Row = tuple[Any, ...]
 class Waiting:
     """Rows in order of arrival: blocks of trades that came together, then the others, as tuples until they are taken as columns.
 
-    From `conflate_from` rows on a quote takes the place of an older one of its symbol, which is gone then.
+    From `conflate_from` rows on a quote takes the place of an older one of its symbol, which is gone then. The tape has room for ids
+    that are numbers; `texts` are the others of what was taken last, by symbol, arrival and event time.
     """
 
     def __init__(self, names: tuple[str, ...], quotes: bool, by_event: bool, conflate_from: int = 4096) -> None:
@@ -35,6 +35,7 @@ class Waiting:
         self._columns = tuple(name for name in (*ALWAYS, *(OF_QUOTES if quotes else ())) if name != "event_time" or not by_event)
         self._event, self._quotes = not by_event, quotes
         self.rows: list[Row | None] = []
+        self.texts: dict[tuple[str, int, int], tuple[str, ...]] = {}
         self._blocks: deque[dict[str, NDArray[Any]]] = deque()
         self._gone = 0
         self._newest: dict[int, int] = {}
@@ -49,8 +50,6 @@ class Waiting:
     def trade(self, time: int, place: int, trade: Trade, received: int, event: int) -> None:
         """Add a trade."""
         _, _, price, size, side, number, *_ = trade
-        if type(number) is not int:
-            number = NO_ID
         self.trades += 1
         if self._event:
             self.rows.append((time, place, TRADE, received, event, price, size, side, number, *self._blank))
@@ -59,13 +58,12 @@ class Waiting:
 
     def traded(self, places: Sequence[int], trades: Trades, received: int) -> None:
         """Add the first trades of some that came together: as columns, where nothing waits that they must not overtake."""
-        if self.rows or self._quotes:
+        if self.rows or self._quotes or any(type(number) is not int for number in trades.trade_id):
             for place, trade, event in zip(places, trades.rows(), trades.time, strict=False):
                 self.trade(received if self._event else event, place, trade, received, event)
             return
         count = len(places)
-        numbers = [number if type(number) is int else NO_ID for number in trades.trade_id[:count]]
-        columns = (trades.time[:count], places, trades.price[:count], trades.size[:count], trades.side[:count], numbers)
+        columns = (trades.time[:count], places, trades.price[:count], trades.size[:count], trades.side[:count], trades.trade_id[:count])
         found = {name: np.array(each, TYPES[name]) for name, each in zip(OF_TRADES, columns, strict=True)}
         found["kind"] = np.full(count, TRADE, TYPES["kind"])
         found["received"] = np.full(count, received)
@@ -108,12 +106,27 @@ class Waiting:
                 self._blocks.appendleft({name: column[rows:] for name, column in block.items()})
                 block = {name: column[:rows] for name, column in block.items()}
             self.trades -= len(block["time"])
+            self.texts = {}
             return RawRows(block, self.names, "live")
         if self._gone:
             self._close_up()
         taken, self.rows = self.rows[:rows], self.rows[rows:]
         self._newest = {place: at - rows for place, at in self._newest.items() if at >= rows} if self.rows else {}
-        values = tuple(zip(*taken, strict=True))
-        self.trades -= values[KIND].count(TRADE)
-        columns = {name: np.array(each, TYPES[name]) for name, each in zip(self._columns, values, strict=True)}
+        values = dict(zip(self._columns, zip(*taken, strict=True), strict=True))
+        self.trades -= values["kind"].count(TRADE)
+        self._note_texts(values)
+        columns = {name: np.array(each, TYPES[name]) for name, each in values.items()}
         return RawRows(columns, self.names, "live")
+
+    def _note_texts(self, values: dict[str, Any]) -> None:
+        """Leave only numbers among the ids."""
+        self.texts, ids = {}, values["trade_id"]
+        texts = [at for at, number in enumerate(ids) if type(number) is not int]
+        if not texts:
+            return
+        events = values.get("event_time", values["time"])
+        for at in texts:
+            if ids[at] is not None:
+                key = self.names[values["symbol"][at] - 1], values["received"][at], events[at]
+                self.texts[key] = (*self.texts.get(key, ()), ids[at])
+        values["trade_id"] = [number if type(number) is int else NO_ID for number in ids]

@@ -3,8 +3,8 @@
 https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, .../derivatives/usds-margined-futures
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -22,9 +22,11 @@ MILLISECOND = 1_000_000
 TOO_OFTEN = (-1003, 429)
 # how many bytes into a frame the name of its stream ends, at most
 NAME_ENDS = 80
-SPOT_HOST, USD_M_HOST = "wss://stream.binance.com:9443", "wss://fstream.binance.com/public"
-SPOT = Limits(streams=1024, streams_per_request=200, requests=4, burst=4, connects=300, connects_seconds=300)
-USD_M = Limits(streams=1024, streams_per_request=200, requests=8, burst=8, connects=300, connects_seconds=300)
+SPOT_HOST, USD_M_HOST = "wss://stream.binance.com:9443", "wss://fstream.binance.com"
+ROUTES = {"trade": "/public", "bookTicker": "/public", "aggTrade": "/market"}
+DAY = 24 * 3600.0
+SPOT = Limits(streams=1024, streams_per_request=200, requests=4, burst=4, connects=300, connects_seconds=300, session_seconds=DAY)
+USD_M = Limits(streams=1024, streams_per_request=200, requests=8, burst=8, connects=300, connects_seconds=300, session_seconds=DAY)
 new = tuple.__new__
 
 
@@ -182,7 +184,7 @@ READER = FrameReader(KINDS, look, kind_of)
 
 @dataclass(frozen=True, slots=True)
 class Binance:
-    """A market of Binance; ids of `trades`, a kind of stream, count up by one, futures' fillers included.
+    """A market of Binance; ids of `trades`, a kind of stream, count up by one, futures' fillers included. `routes` is where streams are.
 
     >>> frame = '{"stream":"bnbbtc@trade","data":{"e":"trade","s":"BNBBTC","t":12,"p":"0.001","q":"9","T":1672515782136,"m":true}}'
     >>> binance().decoder().decode(frame)
@@ -193,11 +195,13 @@ class Binance:
     host: str
     limits: Limits
     trades: Literal["trade", "aggTrade"] = "trade"
+    routes: Mapping[str, str] = field(default_factory=dict)
     consecutive: bool = True
 
     def url(self, streams: Sequence[Stream]) -> str:
         """Where combined streams are served; they are asked for by requests, since an address may be too long."""
-        return f"{self.host}/stream"
+        route = self.routes.get(self._kind(streams[0].channel), "") if streams else ""
+        return f"{self.host}{route}/stream"
 
     def logins(self) -> Sequence[Request]:
         """None: market data is open to all."""
@@ -205,10 +209,12 @@ class Binance:
 
     def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
         """One SUBSCRIBE; stream names are lower case, although symbols are upper case in messages."""
-        called: dict[Channel, str] = {"trades": self.trades, "quotes": "bookTicker"}
-        names = [f"{stream.symbol.lower()}@{called[stream.channel]}" for stream in streams]
+        names = [f"{stream.symbol.lower()}@{self._kind(stream.channel)}" for stream in streams]
         frame = msgspec.json.encode({"method": "SUBSCRIBE", "params": names, "id": number}).decode()
         return Request(number, frame, tuple(streams))
+
+    def _kind(self, channel: Channel) -> str:
+        return self.trades if channel == "trades" else "bookTicker"
 
     def streams(self, symbols: Sequence[str], channels: Sequence[Channel]) -> Sequence[Stream]:
         """Symbols have no separator: BTCUSDT, BTCUSDT_250627; a few are in other letters than ours."""
@@ -240,12 +246,16 @@ def binance_agg() -> Binance:
 def binance_usdm() -> Binance:
     """USD-M futures; since 2026-04-23 trades and best prices are served under /public only.
 
-    >>> binance_usdm().url([])
+    >>> binance_usdm().url([Stream("trades", "BTCUSDT")])
     'wss://fstream.binance.com/public/stream'
     """
-    return Binance("binance-usdm", USD_M_HOST, USD_M)
+    return Binance("binance-usdm", USD_M_HOST, USD_M, routes=ROUTES)
 
 
 def binance_usdm_agg() -> Binance:
-    """USD-M futures, the fills of one taker order at one price as one trade."""
-    return Binance("binance-usdm-agg", USD_M_HOST, USD_M, trades="aggTrade")
+    """USD-M futures, the fills of one taker order at one price as one trade; they are served under /market, best prices under /public.
+
+    >>> [binance_usdm_agg().url([Stream(channel, "BTCUSDT")]) for channel in ("trades", "quotes")]
+    ['wss://fstream.binance.com/market/stream', 'wss://fstream.binance.com/public/stream']
+    """
+    return Binance("binance-usdm-agg", USD_M_HOST, USD_M, trades="aggTrade", routes=ROUTES)

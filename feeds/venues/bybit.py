@@ -59,11 +59,17 @@ class Book(msgspec.Struct, gc=False):
     u: int
 
 
+def when(message: "Books") -> int:
+    """`cts` is when the engine made the change, as `T` of trades; `ts` when it was sent, a few ms later."""
+    return (message.ts if message.cts is None else message.cts) * MILLISECOND
+
+
 class Books(msgspec.Struct, gc=False):
     topic: Annotated[str, Meta(pattern=r"^orderbook\.1\.")]
     type: Literal["snapshot", "delta"]
     ts: Milliseconds
     data: Book
+    cts: Milliseconds | None = None
 
 
 class Answer(msgspec.Struct):
@@ -110,7 +116,7 @@ class TopOfBook:
             bid, ask = changed(known[0], book.b), changed(known[1], book.a)
         old = book.s not in self.best
         self.best[book.s] = bid, ask
-        return [quote(book.s, message.ts * MILLISECOND, *bid, *ask, old)]
+        return [quote(book.s, when(message), *bid, *ask, old)]
 
     def unfounded(self, symbol: str) -> list[Said]:
         """A change of what was never told: something is lost until the next snapshot, said once."""
@@ -118,6 +124,24 @@ class TopOfBook:
             return []
         self.best[symbol] = None
         return [Gap(symbol, "a change of the order book came before its snapshot")]
+
+
+@dataclass(frozen=True, slots=True)
+class BookReader:
+    """A reader that forgets the books which a frame names that it cannot read: what they are is not known until they are told anew."""
+
+    reader: FrameReader
+    best: dict[str, tuple[Level, Level] | None]
+
+    def decode(self, frame: str | bytes) -> Sequence[Said]:
+        """What a frame says."""
+        try:
+            return self.reader.decode(frame)
+        except BadFrame:
+            text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+            for symbol in [symbol for symbol in self.best if symbol in text]:
+                del self.best[symbol]
+            raise
 
 
 def first(levels: list[Level]) -> Level:
@@ -170,12 +194,14 @@ class Bybit:
 
     def streams(self, symbols: Sequence[str], channels: Sequence[Channel]) -> Sequence[Stream]:
         """Symbols have no separator: BTCUSDT; contracts that expire are BTC-27JUN25."""
-        return Spelling(self.name, r"[A-Z0-9]{2,30}(-[A-Z0-9]+)*", "BTCUSDT").streams(symbols, channels)
+        expires = r"(-\d{1,2}[A-Z]{3}\d{2})?" if self.market == "linear" else ""
+        return Spelling(self.name, rf"[A-Z0-9]{{2,30}}{expires}", "BTCUSDT").streams(symbols, channels)
 
     def decoder(self) -> Decoder:
         """It keeps the best bid and ask of every symbol."""
-        says: dict[str, Callable[[Any], list[Said]]] = {"publicTrade": trades, "orderbook.1": TopOfBook().books, "answer": answer}
-        return FrameReader({name: Kind(READ[name], say) for name, say in says.items()}, look, kind_of)
+        top = TopOfBook()
+        says: dict[str, Callable[[Any], list[Said]]] = {"publicTrade": trades, "orderbook.1": top.books, "answer": answer}
+        return BookReader(FrameReader({name: Kind(READ[name], say) for name, say in says.items()}, look, kind_of), top.best)
 
 
 def bybit() -> Bybit:

@@ -10,7 +10,7 @@ import msgspec
 from feeds.venues.asking import only_channel
 from feeds.venues.fields import NAN, quote
 from feeds.venues.frames import UNREADABLE, shown, utf8
-from feeds.venues.json_values import ABSENT, number, side, text, time, trade_id, value_at, word_of
+from feeds.venues.json_values import ABSENT, number, refused, side, text, time, trade_id, value_at, word_of
 from feeds.venues.refusals import refusal
 from feeds.venues.spelling import Spelling
 from feeds.venues.venue import BadFrame, Channel, Decoder, Limits, Notice, Reply, Request, Said, Stream, Trade, Unknown
@@ -87,13 +87,16 @@ class FieldReader:
 
     def trade(self, rows: Rows, row: Any, message: Any) -> Trade:
         found = {name: (path, value_at(path, row, message)) for name, path in rows.fields.items()}
+        named = trade_id(*present(found, "id"))
+        if self.venue.consecutive and isinstance(named, str):
+            raise refused(*present(found, "id"), "a number, as `consecutive` says")
         return Trade(
             text(*found["symbol"]),
             time(*present(found, "time"), self.venue.time_unit),
             number(*found["price"]),
             number(*found["size"], 0.0),
             side(*present(found, "side"), rows.words),
-            trade_id(*present(found, "id")),
+            named,
         )
 
     def quote(self, rows: Rows, row: Any, message: Any) -> Said:

@@ -9,8 +9,9 @@ from typing import Any
 from feeds.venues.fields import moment, numbered
 from feeds.venues.frames import shown
 from feeds.venues.venue import BadFrame
+from pipeline.row_checks import YEAR_2000
 
-__all__ = ["ABSENT", "UNITS", "number", "side", "text", "time", "trade_id", "value_at", "word_of"]
+__all__ = ["ABSENT", "UNITS", "number", "refused", "side", "text", "time", "trade_id", "value_at", "word_of"]
 
 UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 # without exponents, which could ask for a number of a billion digits
@@ -53,6 +54,7 @@ def word_of(value: Any) -> str:
 
 
 def refused(path: str, value: Any, expected: str) -> BadFrame:
+    """What is said of a field that is missing, or is not what was expected."""
     if value is ABSENT:
         return BadFrame(f"field {path} is missing; expected {expected}")
     return BadFrame(f"field {path}: found {shown(value)}, expected {expected}")
@@ -92,18 +94,18 @@ def time(path: str, value: Any, unit: str) -> int | None:
     written = str(value) if type(value) is int and 0 <= value < 1 << 63 else value
     if isinstance(written, str) and INSTANT.fullmatch(written):
         found = int(Decimal(written) * UNITS[unit])
-        if 0 < found < 1 << 63:
+        if YEAR_2000 <= found < 1 << 63:
             return found
-    raise refused(path, value, f"a time in {unit} since 1970, or such as 2024-08-08T23:54:15.123456Z")
+    raise refused(path, value, f"a time in {unit} since 1970 (`time_unit` may be another), or such as 2024-08-08T23:54:15.123456Z")
 
 
 def side(path: str, value: Any, words: Mapping[str, int]) -> int:
-    """The aggressor's side by the words of the mapping; null is unknown.
+    """The aggressor's side by the words of the mapping; null and no word are unknown.
 
     >>> side("m", True, {"true": -1, "false": 1})
     -1
     """
-    if value is None:
+    if value is None or value == "":
         return 0
     found = words.get(word_of(value).lower())
     if found is None:

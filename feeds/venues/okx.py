@@ -33,7 +33,15 @@ NO_ACCESS = {"60004", "60005", "60006", "60007", "60009", "60011", "60024", "600
 NONE = (0.0, 0.0)
 # 480 requests an hour for a connection
 LIMITS = Limits(
-    streams=400, streams_per_request=100, requests=0.13, burst=60, connects=3, connects_seconds=1.0, ping="ping", ping_seconds=20.0
+    streams=400,
+    streams_per_request=100,
+    requests=0.13,
+    burst=60,
+    connects=3,
+    connects_seconds=1.0,
+    ping="ping",
+    ping_seconds=20.0,
+    counts_pings=False,
 )
 new = tuple.__new__
 

@@ -213,7 +213,7 @@ class Limits:
     `streams` per connection; `streams_per_request`, all of one channel where `one_channel`; `requests` a second, `burst` of
     them at once; `connects` in `connects_seconds` per address, `connections` at a time (None: any number); `session_seconds`
     until it ends a connection by itself; `ping` is a frame to send every `ping_seconds` where the venue wants pings of its own
-    kind; `acknowledges`: whether it answers a subscription.
+    kind, `counts_pings` whether as a request; `acknowledges`: whether it answers a subscription.
     """
 
     streams: int = 200
@@ -222,9 +222,10 @@ class Limits:
     burst: int = 4
     connects: int = 60
     connects_seconds: float = 60.0
-    session_seconds: float = 23 * 3600 + 50 * 60
+    session_seconds: float = float("inf")
     ping: str | None = None
     ping_seconds: float = 20.0
+    counts_pings: bool = True
     acknowledges: bool = True
     one_channel: bool = False
     connections: int | None = None

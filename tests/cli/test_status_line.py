@@ -20,7 +20,7 @@ def drawn(script, columns=110, **options):
 
         async def looking(arrivals, streams):
             async for _ in script(arrivals, time):
-                live.feed.health.look(live.feed.clock.now() / 1e9, {name: at / 1e9 for name, at in live.feed.ingress.spoke().items()})
+                live.feed.look()
                 console = Console(width=columns, color_system=None)
                 with console.capture() as captured:
                     console.print(status.table())

@@ -6,7 +6,7 @@ import pytest
 from venue_frames import BYBIT_BOOK, BYBIT_TRADE, FUTURES_TRADE, MARKET_TRADES, MATCH
 
 from feeds.venues.asking import requests_for
-from feeds.venues.binance import binance, binance_usdm
+from feeds.venues.binance import binance, binance_usdm, binance_usdm_agg
 from feeds.venues.bybit import bybit, bybit_linear
 from feeds.venues.coinbase import coinbase
 from feeds.venues.coinbase_advanced import coinbase_advanced
@@ -106,7 +106,10 @@ def test_the_name_of_a_stream_does_not_make_an_event_what_it_is_not():
 
 
 def test_futures_are_served_under_public():
-    assert binance_usdm().url([]) == "wss://fstream.binance.com/public/stream"
+    trades, quotes = (binance_usdm().streams(["BTCUSDT"], [channel]) for channel in ("trades", "quotes"))
+    assert binance_usdm().url(trades) == binance_usdm().url(quotes) == "wss://fstream.binance.com/public/stream"
+    assert binance_usdm_agg().url(trades) == "wss://fstream.binance.com/market/stream"
+    assert binance_usdm_agg().url(quotes) == "wss://fstream.binance.com/public/stream"
     frame = binance().subscribe([Stream("trades", "BTCUSDT"), Stream("quotes", "BTCUSDT")], 1).frame
     assert json.loads(frame)["params"] == ["btcusdt@trade", "btcusdt@bookTicker"]
 
