@@ -53,13 +53,27 @@ class Queue:
     time: Time = field(default_factory=Time)
 
     def __post_init__(self):
+        self.clock = ReceiveClock(lambda: self.time.wall, lambda: self.time.steady)
         lines = {"acme": Lines("", self.consecutive, {name: place for place, name in enumerate(self.symbols, 1)})}
         self.woken = 0
-        self.ingress = Ingress(lines, self.symbols, self.now, self.wake, by_event=self.by_event, quotes=self.quotes, capacity=self.capacity)
+        self.ingress = Ingress(
+            lines,
+            self.symbols,
+            self.clock.now,
+            self.wake,
+            by_event=self.by_event,
+            quotes=self.quotes,
+            capacity=self.capacity,
+            latest=self.clock.latest,
+        )
 
     def now(self):
-        """As a ReceiveClock: steady, whatever the wall clock does."""
-        return self.time.steady + START - 1000 * SECOND
+        return self.clock.now()
+
+    def beat(self):
+        """As once a second of a live feed."""
+        self.clock.correct()
+        self.ingress.beat()
 
     def wake(self):
         self.woken += 1

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from feeds.venues.alpaca import alpaca
+from feeds.venues.alpaca import alpaca, alpaca_sip
 from feeds.venues.binance import binance, binance_agg, binance_usdm, binance_usdm_agg
 from feeds.venues.bybit import bybit, bybit_linear
 from feeds.venues.coinbase import coinbase
@@ -219,6 +219,7 @@ SENT = [
             {"event": "notice", "code": "64008", "msg": "The connection will soon be closed for a service upgrade."},
         ],
     ),
+    Sent(alpaca_sip(), [ALPACA_TRADE], [ALPACA_QUOTE], {"S", "i", "p", "s", "t", "bp", "bs", "ap", "as"}),
     Sent(
         alpaca(), [ALPACA_TRADE], [ALPACA_QUOTE], {"S", "i", "p", "s", "t", "bp", "bs", "ap", "as"},
         [

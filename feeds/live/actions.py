@@ -5,7 +5,7 @@ from typing import NamedTuple
 from feeds.live.arrivals import State
 from feeds.venues.venue import Stream
 
-__all__ = ["Action", "HangUp", "Lose", "Open", "Replace", "Send", "Settled", "Stop", "Tell"]
+__all__ = ["Action", "Deny", "HangUp", "Lose", "Open", "Replace", "Send", "Settled", "Stop", "Tell"]
 
 
 class Open(NamedTuple):
@@ -38,6 +38,13 @@ class Lose(NamedTuple):
     reason: str
 
 
+class Deny(NamedTuple):
+    """Say that the venue will not have these streams, for good."""
+
+    streams: tuple[Stream, ...]
+    reason: str
+
+
 class Replace(NamedTuple):
     """Begin a successor now; this connection goes on until the successor has all its streams."""
 
@@ -55,4 +62,4 @@ class Stop(NamedTuple):
     everything: bool = False
 
 
-Action = Open | Send | HangUp | Tell | Lose | Replace | Settled | Stop
+Action = Open | Send | HangUp | Tell | Lose | Deny | Replace | Settled | Stop

@@ -37,6 +37,9 @@ class Arrivals(Protocol):
     def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """From here on something of these streams may be missing: the connection has ended, or a subscription was renewed."""
 
+    def denied(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
+        """The venue will not have these streams: nothing will come of them."""
+
     def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
         """A connection is about to be closed; another has all its streams, and heard them beside it for a while: nothing is lost."""
 

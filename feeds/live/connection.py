@@ -13,7 +13,7 @@ and from each of them STOPPED: closed, replaced, or access refused. Times are se
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from feeds.live.actions import Action, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
+from feeds.live.actions import Action, Deny, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
 from feeds.live.arrivals import State
 from feeds.live.limits import Backoff, Gates
 from feeds.live.logins import Logins
@@ -207,8 +207,8 @@ class Connection:
             return []
         self._standing = f"the venue refuses {names(gone)}: {reason}"
         if not self.subscriptions.streams:
-            return [HangUp(), *self._stop(self._standing, everything=False)]
-        return self._into(self.state, self._standing)
+            return [Deny(gone, reason), HangUp(), *self._stop(self._standing, everything=False)]
+        return [Deny(gone, reason), *self._into(self.state, self._standing)]
 
     def _fresh(self, now: float) -> list[Action]:
         """Market data: only this shows that the connection is worth what it was made for."""

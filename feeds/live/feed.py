@@ -92,6 +92,7 @@ class LiveTicks:
             self.clock.latest,
         )
         self.ingress.intake.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.steady() / SECOND)
+        self.ingress.on_denied = self.health.denied
         self._closing, self._refused = False, ""
         self._rows = FIRST_ROWS
         self._failure: BaseException | None = None

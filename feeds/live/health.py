@@ -62,6 +62,7 @@ class Health:
         self.quiet_after, self.gapped_for = quiet_after, gapped_for
         self._of: dict[str, set[str]] = {}
         self._lost: dict[str, tuple[float, str]] = {}
+        self._denied: dict[str, str] = {}
         self.reconnects: Counter[str] = Counter()
         self._opened = set[str]()
 
@@ -98,6 +99,10 @@ class Health:
         """Something of a symbol was lost."""
         self._lost[symbol] = now, reason
 
+    def denied(self, symbol: str, reason: str) -> None:
+        """Nothing will come of a symbol."""
+        self._denied[symbol] = reason
+
     def look(self, now: float, spoke: dict[str, float]) -> None:
         """Judge every symbol at a time of the monotonic clock; `spoke` is when each was last heard, if it was."""
         for symbol, before in self.symbols.items():
@@ -108,6 +113,8 @@ class Health:
                 self._tell(self.symbols[symbol])
 
     def _of_symbol(self, symbol: str, now: float, spoke: float | None) -> tuple[Status, str]:
+        if symbol in self._denied:
+            return "DOWN", self._denied[symbol]
         mine = [each for name, each in self.connections.items() if symbol in self._of[name]]
         live = [each.since for each in mine if each.status == "LIVE"]
         if not live:
@@ -117,8 +124,9 @@ class Health:
         if now - lost < self.gapped_for:
             return "GAPPED", why
         if now - max(live if spoke is None else [*live, spoke]) >= self.quiet_after:
-            silence = "no market data yet" if spoke is None else f"no market data for {now - spoke:.1f} s"
-            return "QUIET", f"{silence}, the connection is well"
+            if spoke is None:
+                return "QUIET", "no market data yet, the connection is well; is this how the venue spells it?"
+            return "QUIET", f"no market data for {now - spoke:.1f} s, the connection is well"
         return "LIVE", ""
 
     def by_status(self) -> list[SymbolsStatus]:

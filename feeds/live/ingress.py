@@ -50,6 +50,7 @@ class Ingress:
         self._asleep = True
         self.on_corrected: Callable[[str, int | str, str], None] = lambda symbol, trade_id, what: None
         self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
+        self.on_denied: Callable[[str, str], None] = lambda symbol, reason: None
         self.on_pause: Callable[[], None] = lambda: None
 
     @property
@@ -153,13 +154,20 @@ class Ingress:
         self.intake.cut_off(alone, reason)
         self._rouse()
 
+    def denied(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
+        """Pass on that nothing will come of these streams."""
+        lines = self._of.get(connection) or self._lines_of(connection)
+        for stream in streams:
+            if (line := lines.of(stream)) is not None:
+                self.on_denied(self.names[line.place - 1], f"the venue refuses its {stream.channel}: {reason}")
+
     def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
         """The lines that the new connection has not spoken on yet are its own from now on; on the others, what it said comes in."""
         lines = self._of.get(old) or self._lines_of(old)
         for stream in streams:
             line = lines.of(stream)
             if line is not None and line.heard_from == old and not line.held:
-                line.heard_from = new
+                line.heard_from, line.behind = new, line.last is not None
 
     def refused(self, connection: str, frame: str | bytes, reason: str) -> None:
         """Count a frame that could not be read, and set it aside; where no numbering tells what was in it, the symbols it names lost it."""

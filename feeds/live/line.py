@@ -30,7 +30,7 @@ class Line:
 
     `since` is when the venue was first listened to, known from the first loss on: a trade that it repeats of later is one that was missed.
     `owes` is why a GAP row stands before the next row. `plain`: nothing of the next trade has to be looked at but its id.
-    `last` is the newest item, of those without an id.
+    `last` is the newest item, of those without an id; `behind`: the connection that took over may not have come to it yet.
     """
 
     place: int
@@ -42,6 +42,7 @@ class Line:
     since: int = LAST
     owes: str = ""
     last: Item | None = None
+    behind: bool = False
     held: dict[str, deque[Held]] = field(default_factory=dict)
 
     def hears(self, connection: str, received: int, item: Item | Filler) -> bool:
@@ -66,15 +67,27 @@ class Line:
             return held
         items = [(received, item) for received, item in held if not isinstance(item, Filler)]
         told = [at for at, (_, item) in enumerate(items) if self._has_told(item)]
-        if told:
-            return [*items[told[-1] + 1 :]]
-        newest = self.ids.newest if self.last is None else self.last.time
-        return [(received, item) for received, item in items if item.time is None or newest is None or item.time >= newest]
+        rest = items[told[-1] + 1 :] if told else [each for each in items if each[1].time is not None or each[0] > self.spoke]
+        self.behind = self.last is not None and not rest
+        return [*rest]
+
+    def catches_up(self, item: Item) -> bool:
+        """Whether this is still what the other connection has told, up to its last."""
+        known = self._has_told(item)
+        self.behind = known and str(item) != str(self.last)
+        return known
 
     def _has_told(self, item: Item) -> bool:
         if isinstance(item, Trade) and item.trade_id is not None:
             return isinstance(self.ids, RecentIds) and self.ids.knows(item.trade_id, item.time or 0)
-        return self.last is not None and item.time == self.last.time and str(item) == str(self.last)
+        return str(item) == str(self.last) or self._is_older(item)
+
+    def _is_older(self, item: Item) -> bool:
+        """Whether an item without an id comes before the last, by the venue's number or else by time."""
+        last = self.last
+        if isinstance(item, Quote) and isinstance(last, Quote) and item.number is not None and last.number is not None:
+            return item.number < last.number
+        return last is not None and item.time is not None and last.time is not None and item.time < last.time
 
 
 class Lines:

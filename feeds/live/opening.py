@@ -53,7 +53,12 @@ def live(
         raise UsageError("no venue named; write one with its symbols, such as binance:BTCUSDT,ETHUSDT")
     names = [venue.name for venue, _ in wanted]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise UsageError(f"{twice[0]} is named twice; write its symbols together: {twice[0]}:ONE,TWO")
+        hint = (
+            "give each a table [venue.NAME] of the configuration"
+            if twice[0] == "json"
+            else f"write its symbols together: {twice[0]}:ONE,TWO"
+        )
+        raise UsageError(f"{twice[0]} is named twice; {hint}")
     clock = ReceiveClock()
     listened = [(venue if raw is None else RecordedVenue(venue, raw, clock.now), symbols) for venue, symbols in wanted]
     channels: frozenset[Channel] = frozenset({"trades", "quotes"} if quotes else {"trades"})

@@ -124,6 +124,8 @@ class Subscriptions:
         Where it does not say which of several are at fault, halves of the request are asked for apart, until one alone is left.
         """
         number = self._number(refusal.request, refusal.streams)
+        if number is None and self.limits.all_or_none:
+            number = next((number for number, asked in self.requests.items() if set(refusal.streams) <= set(asked.streams)), None)
         asked = self.requests[number].streams if number in self.requests else ()
         meant = self._listening([each for each in refusal.streams if each in asked] or refusal.streams or asked)
         under_way = [each for each in meant if each.step is Step.ASKED]
@@ -138,9 +140,12 @@ class Subscriptions:
             gone = [each for each in (meant if refusal.streams else under_way) if each.step is not Step.REFUSED and not self._held(each)]
             for each in gone:
                 self._step(each, Step.REFUSED, now)
-            for each in under_way:
-                if self._held(each):
+            for each in [*under_way, *self._listening(asked)]:
+                if each.step is Step.ASKED and self._held(each):
                     self._step(each, Step.HELD, now)
+                elif each.step is Step.ASKED and self.limits.all_or_none:
+                    self._step(each, Step.WANTED, now)
+                    each.due = now
         self._forget(number)
         return tuple(each.stream for each in gone)
 

@@ -20,9 +20,7 @@ HOLES = 64
 
 
 class TradeIds(Protocol):
-    """The ids of one symbol's trades, and the newest of their times (ns)."""
-
-    newest: int
+    """The ids of one symbol's trades."""
 
     def take(self, trade_id: int | str, time: int) -> int:
         """NEW, DUPLICATE, AFRESH (the numbering has started again), or how many were left out before this one, which is new."""
@@ -81,7 +79,7 @@ class ConsecutiveIds:
 
 @dataclass(slots=True)
 class RecentIds:
-    """Ids in no order (uuids, numbers of many exchanges): the newest 512 are remembered, with their times (ns), and the newest time.
+    """Ids in no order (uuids, numbers of many exchanges): the newest 512 are remembered, with their times (ns).
 
     >>> ids = RecentIds(remembered=2)
     >>> [ids.take(name, 0) for name in ("a", "b", "a", "c", "b", "a")]
@@ -90,14 +88,13 @@ class RecentIds:
 
     remembered: int = REMEMBERED
     seen: dict[int | str, int] = field(default_factory=dict)
-    newest: int = 0
 
     def take(self, trade_id: int | str, time: int) -> int:
         """As in `TradeIds`."""
         if self.knows(trade_id, time):
             return DUPLICATE
         self.seen.pop(trade_id, None)
-        self.seen[trade_id], self.newest = time, max(time, self.newest)
+        self.seen[trade_id] = time
         if len(self.seen) > self.remembered:
             del self.seen[next(iter(self.seen))]
         return NEW

@@ -30,7 +30,7 @@ from feeds.venues.venue import (
 )
 from pipeline.errors import UsageError
 
-__all__ = ["ODD_CONDITIONS", "Alpaca", "alpaca"]
+__all__ = ["ODD_CONDITIONS", "Alpaca", "alpaca", "alpaca_sip"]
 
 KEY, SECRET = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY"
 # Prints that must not move the last price, by the rules of the tapes (CTA, UTP): average price (B, W), cash (C), bunched (G),
@@ -235,6 +235,15 @@ class Alpaca:
     def decoder(self) -> Decoder:
         """Nothing needs to be kept between frames."""
         return READER
+
+
+def alpaca_sip() -> Alpaca:
+    """All exchanges, for accounts that pay.
+
+    >>> alpaca_sip().name
+    'alpaca-sip'
+    """
+    return Alpaca(feed="sip", name="alpaca-sip")
 
 
 def alpaca() -> Alpaca:

@@ -54,7 +54,7 @@ class Aggregate(msgspec.Struct, tag_field="e", tag="aggTrade", gc=False):
 
 
 class Best(msgspec.Struct, gc=False):
-    """The best bid `b`, its size `B`, the best ask `a`, its size `A`. No time on spot; `T` on futures."""
+    """The best bid `b`, its size `B`, the best ask `a`, its size `A`; `u` goes up with every change. No time on spot; `T` on futures."""
 
     s: str
     b: Price
@@ -63,6 +63,7 @@ class Best(msgspec.Struct, gc=False):
     A: Size
     e: Literal["bookTicker"] = "bookTicker"
     T: Milliseconds | None = None
+    u: Number | None = None
 
 
 class StreamedTrade(msgspec.Struct, gc=False):
@@ -110,7 +111,7 @@ def aggregate(message: Aggregate) -> list[Said]:
 
 def best(message: Best) -> list[Said]:
     time = None if message.T is None else message.T * MILLISECOND
-    return [quote(message.s, time, message.b, message.B, message.a, message.A)]
+    return [quote(message.s, time, message.b, message.B, message.a, message.A, number=message.u)]
 
 
 def answer(message: Answer) -> list[Said]:

@@ -26,8 +26,19 @@ START = b'{"topic":"'
 TOPIC = re.compile(r"\b(publicTrade|orderbook\.1)\.([A-Z0-9-]+)")
 SIDES = {"Buy": 1, "Sell": -1}
 MILLISECOND = 1_000_000
-SPOT = Limits(streams=400, streams_per_request=10, requests=10, burst=10, connects=500, connects_seconds=300.0, ping='{"op":"ping"}')
-LINEAR = Limits(streams=400, streams_per_request=100, requests=10, burst=10, connects=500, connects_seconds=300.0, ping='{"op":"ping"}')
+SPOT = Limits(
+    streams=400, streams_per_request=10, requests=10, burst=10, connects=500, connects_seconds=300.0, ping='{"op":"ping"}', all_or_none=True
+)
+LINEAR = Limits(
+    streams=400,
+    streams_per_request=100,
+    requests=10,
+    burst=10,
+    connects=500,
+    connects_seconds=300.0,
+    ping='{"op":"ping"}',
+    all_or_none=True,
+)
 new = tuple.__new__
 
 Level = tuple[Price, Size]

@@ -23,7 +23,7 @@ START = b'{"type":"'
 KINDS_BY_LETTER = {b"m": "match", b"l": "last_match", b"t": "ticker"}
 PRODUCT = r"[A-Z0-9]+(-[A-Z0-9]+)+"
 NO_PRODUCT = re.compile(rf"\b({PRODUCT}) is not a valid product")
-LIMITS = Limits(streams=400, streams_per_request=100, requests=8, burst=20, connects=8, connects_seconds=1.0)
+LIMITS = Limits(streams=400, streams_per_request=100, requests=8, burst=20, connects=8, connects_seconds=1.0, all_or_none=True)
 # the aggressor's side, by the maker's
 SIDES = {"buy": -1, "sell": 1}
 new = tuple.__new__

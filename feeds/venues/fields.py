@@ -77,7 +77,9 @@ def number_of(request: str) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def quote(symbol: str, time: int | None, bid: float, bid_size: float, ask: float, ask_size: float, old: bool = False) -> Quote:
+def quote(
+    symbol: str, time: int | None, bid: float, bid_size: float, ask: float, ask_size: float, old: bool = False, number: int | None = None
+) -> Quote:
     """A quote; a side told with a price or a size of 0 is an empty one: nan.
 
     >>> quote("BNBUSDT", None, 0.0, 0.0, 25.36, 40.0)[2:6]
@@ -87,4 +89,4 @@ def quote(symbol: str, time: int | None, bid: float, bid_size: float, ask: float
         bid = bid_size = NAN
     if ask == 0.0 or ask_size == 0.0:
         ask = ask_size = NAN
-    return new(Quote, (symbol, time, bid, bid_size, ask, ask_size, old))
+    return new(Quote, (symbol, time, bid, bid_size, ask, ask_size, old, number))

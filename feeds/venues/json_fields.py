@@ -160,7 +160,7 @@ class JsonFields:
     def at(self, url: str) -> "JsonFields":
         """This venue at another address; raises UsageError for what is no websocket's."""
         if not URL.fullmatch(url):
-            found = "an address with a password" if "@" in url else repr(url)
+            found = "an address with a password" if "@" in url else repr(url.partition("?")[0])
             raise UsageError(f"{self.name}: {found} is no address of a websocket; expected one such as wss://host/path")
         return replace(self, address=url)
 

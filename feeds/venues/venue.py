@@ -88,7 +88,10 @@ class Trades(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """The top of the book after a change; nan where a side is empty. `old` as for a trade: the state at the subscription."""
+    """The top of the book after a change; nan where a side is empty. `old` as for a trade: the state at the subscription.
+
+    `number` goes up with the changes of a symbol, where the venue has one; it stays the same only for what it says again.
+    """
 
     symbol: str
     time: int | None
@@ -97,6 +100,7 @@ class Quote(NamedTuple):
     ask: float
     ask_size: float
     old: bool = False
+    number: int | None = None
 
 
 class Filler(NamedTuple):
@@ -210,10 +214,11 @@ class Request:
 class Limits:
     """What the venue allows and expects, from its documents.
 
-    `streams` per connection; `streams_per_request`, all of one channel where `one_channel`; `requests` a second, `burst` of
-    them at once; `connects` in `connects_seconds` per address, `connections` at a time (None: any number); `session_seconds`
-    until it ends a connection by itself; `ping` is a frame to send every `ping_seconds` where the venue wants pings of its own
-    kind, `counts_pings` whether as a request; `acknowledges`: whether it answers a subscription.
+    `streams` per connection; `streams_per_request`, all of one channel where `one_channel`; `all_or_none`: one that does not
+    exist refuses all of a request; `requests` a second, `burst` of them at once; `connects` in `connects_seconds` per address,
+    `connections` at a time (None: any number); `session_seconds` until it ends a connection by itself; `ping` is a frame to send
+    every `ping_seconds` where the venue wants pings of its own kind, `counts_pings` whether as a request; `acknowledges`: whether
+    it answers a subscription.
     """
 
     streams: int = 200
@@ -228,6 +233,7 @@ class Limits:
     counts_pings: bool = True
     acknowledges: bool = True
     one_channel: bool = False
+    all_or_none: bool = False
     connections: int | None = None
 
 

@@ -228,13 +228,16 @@ def test_silence_moves_the_time_on_once_a_second():
     assert queue.rows()[1:] == [("HEARTBEAT", "", seconds, pytest.approx(float("nan"), nan_ok=True), -1) for seconds in (2.0, 3.0, 4.0)]
 
 
-def test_fault_28_a_wall_clock_that_steps_moves_no_heartbeat():
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_fault_28_a_wall_clock_that_steps_moves_no_heartbeat_and_no_arrival(hours):
     queue = Queue()
     queue.hear(trade(1))
-    queue.time.wall -= 3600 * 10**9
-    queue.time.steady += 10**9
-    queue.ingress.beat()
-    assert queue.rows()[1][2] == 2.0
+    for second in range(1, 4):
+        queue.time.wall = START + hours * (-1) ** second * 3600 * 10**9
+        queue.time.steady += 10**9
+        queue.beat()
+    received = queue.ingress.take(10).columns["received"]
+    assert ((received - START) / 1e9).tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
 def test_an_event_time_far_ahead_is_left_out_and_one_behind_is_kept():

@@ -54,7 +54,7 @@ def plain_binance(frames):
             yield Trade(data["s"], data["T"] * MILLISECOND, float(data["p"]), float(data["q"]), -1 if data["m"] else 1, number)
         elif "bookTicker" in tree.get("stream", ""):
             time = data["T"] * MILLISECOND if "T" in data else None
-            yield Quote(data["s"], time, *(float(data[key]) for key in "bBaA"))
+            yield Quote(data["s"], time, *(float(data[key]) for key in "bBaA"), number=data["u"])
 
 
 BINANCE = [

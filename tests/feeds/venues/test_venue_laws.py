@@ -167,7 +167,7 @@ TIMES = {
     "binance-agg": [("data", "T"), None], "binance-usdm-agg": [("data", "T"), ("data", "T")], "coinbase": [("time",), ("time",)],
     "coinbase-advanced": [("events", 0, "trades", 0, "time"), ("timestamp",)], "kraken": [("data", 0, "timestamp")] * 2,
     "bybit": [("data", 0, "T"), ("ts",)], "bybit-linear": [("data", 0, "T"), ("ts",)], "okx": [("data", 0, "ts")] * 2,
-    "alpaca": [(0, "t")] * 2, "mapped": [("data", 0, "T"), ("at",)],
+    "alpaca": [(0, "t")] * 2, "alpaca-sip": [(0, "t")] * 2, "mapped": [("data", 0, "T"), ("at",)],
 }  # fmt: skip
 
 

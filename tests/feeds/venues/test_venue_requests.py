@@ -20,7 +20,7 @@ CHANNELS = ["trades", "quotes"]
 SPELLINGS = {
     "binance": "BTC{}USDT", "binance-usdm": "BTC{}USDT", "binance-agg": "BTC{}USDT", "binance-usdm-agg": "BTC{}USDT",
     "coinbase": "BTC{}-USD", "coinbase-advanced": "BTC{}-USD", "kraken": "BTC{}/USD",
-    "bybit": "BTC{}USDT", "bybit-linear": "BTC{}USDT", "okx": "BTC{}-USDT", "alpaca": "AA{}", "mapped": "BTC{}-USD",
+    "bybit": "BTC{}USDT", "bybit-linear": "BTC{}USDT", "okx": "BTC{}-USDT", "alpaca": "AA{}", "alpaca-sip": "AA{}", "mapped": "BTC{}-USD",
 }  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def answers(name, frame):
         return [{"success": True, "ret_msg": "", "conn_id": "x", "req_id": asked["req_id"], "op": "subscribe"}]
     if name == "okx":
         return [{"event": "subscribe", "id": asked["id"], "arg": arg, "connId": "x"} for arg in asked["args"]]
-    if name == "alpaca":
+    if name.startswith("alpaca"):
         return [[{"T": "subscription", "trades": [], "quotes": [], "bars": [], **{key: asked[key] for key in CHANNELS if key in asked}}]]
     return [{"event": "subscribed", "id": asked["id"]}]
 

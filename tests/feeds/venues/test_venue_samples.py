@@ -35,7 +35,7 @@ NAUTILUS = [
     (
         binance_usdm,
         "binance/futures/market_data_json/book_ticker_stream.json",
-        [Quote("BNBUSDT", 1568014460891 * MS, 25.3519, 31.21, 25.3652, 40.66)],
+        [Quote("BNBUSDT", 1568014460891 * MS, 25.3519, 31.21, 25.3652, 40.66, number=400900217)],
     ),
     (bybit_linear, "bybit/ws_orderbook_snapshot.json", [Quote("BTCUSDT", 1709891679000 * MS, 27450.0, 0.5, 27451.0, 0.75, True)]),
     (bybit_linear, "bybit/ws_orderbook_delta.json", [Gap("BTCUSDT", "a change of the order book came before its snapshot")]),
@@ -86,7 +86,7 @@ def test_a_change_after_its_snapshot_empties_the_side_that_has_gone():
     decoder = bybit_linear().decoder()
     decoder.decode(sample("nautilus/bybit/ws_orderbook_snapshot.json"))
     (quote,) = decoder.decode(sample("nautilus/bybit/ws_orderbook_delta.json"))
-    assert repr(quote[2:]) == repr((27450.0, 0.4, NAN, NAN, False))
+    assert repr(quote[2:]) == repr((27450.0, 0.4, NAN, NAN, False, None))
 
 
 READ = {"trade", "aggTrade", "bookTicker", "market_trades", "ticker", "trades", "bbo-tbt", "orderbook.1"}
@@ -130,8 +130,16 @@ def received(text):
 JKORF = [
     (binance, "JKorf_Binance.Net/Spot/ExchangeData/Trades.txt", Trade("BNBBTC", 1672515782136 * MS, 0.001, 100.0, -1, 12345)),
     (binance, "JKorf_Binance.Net/Spot/ExchangeData/AggregatedTrades.txt", Trade("BNBBTC", 1672515782136 * MS, 0.001, 100.0, -1, 12345)),
-    (binance, "JKorf_Binance.Net/Spot/ExchangeData/BookTicker.txt", Quote("BNBUSDT", None, 25.3519, 31.21, 25.3652, 40.66)),
-    (binance_usdm, "JKorf_Binance.Net/UsdFutures/BookTicker.txt", Quote("BNBUSDT", 1568014460891 * MS, 25.3519, 31.21, 25.3652, 40.66)),
+    (
+        binance,
+        "JKorf_Binance.Net/Spot/ExchangeData/BookTicker.txt",
+        Quote("BNBUSDT", None, 25.3519, 31.21, 25.3652, 40.66, number=400900217),
+    ),
+    (
+        binance_usdm,
+        "JKorf_Binance.Net/UsdFutures/BookTicker.txt",
+        Quote("BNBUSDT", 1568014460891 * MS, 25.3519, 31.21, 25.3652, 40.66, number=400900217),
+    ),
     (binance_usdm, "JKorf_Binance.Net/UsdFutures/AggTrades.txt", Trade("BTCUSDT", 123456785 * MS, 0.001, 100.0, -1, 5933014)),
     (kraken, "JKorf_Kraken.Net/Spot/Trades.txt", Trade("ETH/USDT", moments(1695628177, 708706000), 0.5117, 40.0, -1, 4665906)),
     (kraken, "JKorf_Kraken.Net/Spot/Ticker.txt", Quote("ETH/USDT", None, 0.10025, 740.0, 0.10035, 740.0)),
@@ -188,7 +196,7 @@ def test_samples_of_xchange_say_their_trade_without_the_notes_beside_it(name):
     (item,) = binance().decoder().decode(re.sub(r"//.*", "", text))
     assert item in (
         Trade("BNBBTC", 123456785 * MS, 0.001, 100.0, -1, 12345),
-        Quote("BNBUSDT", None, 25.3519, 31.21, 25.3652, 40.66),
+        Quote("BNBUSDT", None, 25.3519, 31.21, 25.3652, 40.66, number=400900217),
     )
 
 

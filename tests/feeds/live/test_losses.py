@@ -1,0 +1,232 @@
+"""What is lost and what comes twice, where numbering tells nothing, or somebody slept: the tape says so, exactly where it was."""
+
+import asyncio
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_venue import SECOND, START, Queue, live_feed, quote, trade
+
+from feeds.live.arrivals import StateChange
+from feeds.live.feed import SLEPT
+from feeds.live.trade_ids import RecentIds
+from feeds.venues.venue import Filler, Stream
+from pipeline import Strategy, alert_when, combine_latest
+from pipeline.live import Live
+from pipeline.operators import moving_average
+
+BOTH = [Stream("trades", "A"), Stream("quotes", "A")]
+HOUR = 3600 * SECOND
+
+
+def named(number, symbol="A", **more):
+    """A trade whose id is no number."""
+    return trade(number, symbol, **more)._replace(trade_id=f"id-{number}")
+
+
+def kinds(queue):
+    return [(kind, seconds) for kind, _, seconds, _, _ in queue.rows()]
+
+
+# --- sleep -------------------------------------------------------------------------------------------------------------------
+
+
+class Held(Strategy):
+    """The price is above 9 for a minute."""
+
+    def alerts(self, ticks):
+        return combine_latest(usual=ticks.pipe(moving_average(1))).pipe(alert_when(lambda s: s.price > 9.0, hold="1m"))
+
+
+@pytest.mark.parametrize("event", ["event", "received"])
+def test_fault_27_after_an_hour_of_sleep_trades_go_on_and_a_hold_that_spans_it_is_degraded(event):
+    """The clock of arrivals goes on in sleep. Nobody knows what happened meanwhile, so no row says that time has passed."""
+
+    async def script(arrivals, streams):
+        arrivals.changed(StateChange("acme/1", "live", "", 0.0))
+        arrivals.said("acme/1", arrivals._clock(), [trade(1, price=10.0, seconds=0)])
+        await asyncio.sleep(0.05)
+        looked.clear()
+        time.pass_seconds(3600)
+        await looked.wait()
+        arrivals.changed(StateChange("acme/1", "backoff", "", 0.0))
+        arrivals.lost("acme/1", streams, "this process did not run for 3600 s")
+        await asyncio.sleep(0.05)
+        arrivals.said("acme/1", arrivals._clock(), [trade(2, price=8.0, seconds=3601)])
+
+    feed = live_feed(script, symbols=("A",), time_of=event, beat_seconds=0.01)
+    time, looked, look = feed.connect.time, asyncio.Event(), feed.look
+    feed.look = lambda: (look(), looked.set())
+
+    async def go():
+        live = Live(feed, Held())
+        await live.start()
+        await live.wait()
+        return await live.stop()
+
+    report = asyncio.run(go())
+    assert SLEPT < HOUR
+    assert (feed.ingress.counts.trades, feed.ingress.counts.ahead, feed.ingress.counts.heartbeats) == (2, 0, 0)
+    # the next row shows that a minute is over; of what was in between nothing is known
+    assert [(alert.event, alert.degraded) for alert in report.alerts] == [("raised", True), ("cleared", False)]
+
+
+def test_a_virtual_machine_that_was_halted_has_only_its_wall_clock():
+    queue = Queue()
+    queue.hear(trade(1, seconds=0))
+    queue.time.wall += HOUR
+    queue.beat()
+    queue.hear(trade(2, seconds=3600))
+    assert kinds(queue) == [("TRADE", 0.0), ("TRADE", 3600.0)]
+
+
+def test_a_machine_whose_clock_is_wrong_is_told_of_it():
+    feed = live_feed(None)
+    feed.ingress.said("acme/1", START, [trade(1, seconds=3600)])
+    assert ("ahead", "1 rows were more than ten minutes ahead of this machine's clock, and left out: is it right?") in feed.facts()
+
+
+# --- outages -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hear", [trade, named])
+def test_an_outage_has_a_gap_at_both_ends_unless_numbers_tell_that_nothing_was_missed(hear):
+    """Windows that begin within the outage are as little whole as those that span its beginning."""
+    queue = Queue(symbols=("A",), consecutive=hear is trade)
+    queue.hear(hear(1), quote(5.0, seconds=1))
+    queue.ingress.lost("acme/1", BOTH, "the line broke")
+    queue.time.pass_seconds(300)
+    queue.hear(hear(2, seconds=301), hear(3, seconds=302), connection="acme/1")
+    queue.hear(quote(5.0, seconds=303), quote(6.0, seconds=304), connection="acme/1")
+    found = [kind for kind, _ in kinds(queue)]
+    again = [] if hear is trade else ["GAP"]
+    assert found == ["TRADE", "QUOTE", "GAP", *again, "TRADE", "TRADE", "GAP", "QUOTE", "QUOTE"]
+
+
+def test_what_a_venue_repeats_up_to_what_is_known_leaves_no_second_gap():
+    queue = Queue(symbols=("A",), consecutive=False, quotes=False)
+    queue.hear(named(1), named(2))
+    queue.ingress.lost("acme/1", BOTH, "the line broke")
+    queue.hear(*(named(number, old=True) for number in (4, 3, 2)))
+    queue.hear(named(5))
+    assert [kind for kind, _ in kinds(queue)] == ["TRADE", "TRADE", "GAP", "TRADE", "TRADE", "TRADE"]
+
+
+def test_trades_of_an_outage_before_the_first_that_was_heard_are_new():
+    """The symbol was listened to when they happened; those of before were not."""
+    queue = Queue(symbols=("A",))
+    queue.ingress.changed(StateChange("acme/1", "subscribing", "", 0.0))
+    queue.hear(trade(1, old=True, seconds=-9), trade(2, old=True, seconds=-5))
+    queue.time.pass_seconds(10)
+    queue.ingress.lost("acme/1", BOTH, "the line broke")
+    queue.hear(*(trade(number, old=True, seconds=at) for number, at in ((1, -9), (2, -5), (3, 7), (4, 8))))
+    queue.hear(trade(5, seconds=11))
+    assert queue.trades() == {"A": [3, 4, 5]}
+    assert queue.ingress.counts.old == 2
+
+
+# --- frames and rows that cannot be taken -------------------------------------------------------------------------------------
+
+
+def test_a_frame_that_cannot_be_read_is_a_gap_of_the_symbols_it_names_where_no_number_tells():
+    queue = Queue(symbols=("AAA", "BBB"), consecutive=False)
+    queue.hear(named(1, "AAA"), named(1, "BBB"))
+    for frame in ('{"s":"BBB","p":""}', b'{"s":"BBB","p":""}', "garbage"):
+        queue.ingress.refused("acme/1", frame, "no price")
+    queue.hear(named(2, "AAA"), named(2, "BBB"))
+    queue.ingress.refused("acme/1", "x" * 100_000, "no end")
+    assert [(kind, symbol) for kind, symbol, *_ in queue.rows()] == [
+        ("TRADE", "AAA"),
+        ("TRADE", "BBB"),
+        ("GAP", "BBB"),
+        ("TRADE", "AAA"),
+        ("TRADE", "BBB"),
+        ("GAP", "AAA"),
+        ("GAP", "BBB"),
+    ]
+    assert queue.ingress.counts.refused == 4
+
+
+def test_where_trades_are_counted_a_frame_that_cannot_be_read_is_known_by_the_next_number():
+    queue = Queue(symbols=("A",))
+    queue.hear(trade(1))
+    queue.ingress.refused("acme/1", '{"s":"A","p":""}', "no price")
+    queue.hear(trade(3))
+    assert queue.trades() == {"A": [1, None, 3]}
+
+
+def test_a_trade_far_ahead_of_its_time_is_a_gap_as_well():
+    queue = Queue(symbols=("A",), consecutive=False)
+    queue.hear(named(1), named(2, seconds=700), named(3, seconds=701), named(4))
+    assert [kind for kind, _ in kinds(queue)] == ["TRADE", "GAP", "TRADE"]
+    assert queue.ingress.counts.ahead == 2
+
+
+def test_a_loss_before_a_filler_is_told():
+    queue = Queue(symbols=("A",))
+    queue.hear(trade(1), Filler("A", 4), trade(5))
+    assert queue.trades() == {"A": [1, None, 5]}
+    assert queue.ingress.counts.missed == 2
+
+
+@pytest.mark.parametrize("ids", ["D96921", "not-a-number"])
+def test_an_id_that_is_no_number_ends_nothing_where_numbers_were_promised(ids):
+    queue = Queue(symbols=("A",))
+    queue.hear(trade(1), trade(2)._replace(trade_id=ids), trade(2))
+    assert queue.trades() == {"A": [1, -1, 2]}
+
+
+def test_an_id_of_another_day_is_another_trades():
+    """Some exchanges begin at 1 each day."""
+    ids = RecentIds()
+    days = [day * 24 * HOUR for day in range(3)]
+    assert [ids.take("D1", day + second) for day in days for second in (0, 5 * SECOND)] == [0, -1] * 3
+
+
+# --- one connection takes over from another -----------------------------------------------------------------------------------
+
+
+def stream_of(random, length, shape):
+    """What a venue says of a symbol: trades with numbers, texts, or no ids; quotes of which many are alike; fillers among numbers."""
+    bids = [float(random.randint(1, 3)) for _ in range(length)]
+    if shape == "quotes":
+        return [quote(bid, seconds=at / 8) for at, bid in enumerate(bids)]
+    if shape == "numbered quotes":
+        return [quote(bid)._replace(time=None, number=at) for at, bid in enumerate(bids)]
+    if shape == "fillers":
+        return [Filler("A", at) if random.random() < 0.2 else trade(at, seconds=at / 8) for at in range(1, length + 1)]
+    ids = {"numbers": lambda at: at, "texts": lambda at: f"id-{at}", "no ids": lambda at: None}[shape]
+    return [trade(at, seconds=at / 8)._replace(trade_id=ids(at)) for at in range(1, length + 1)]
+
+
+@pytest.mark.parametrize("shape", ["numbers", "texts", "no ids", "fillers", "quotes", "numbered quotes"])
+@given(seed=st.integers(0, 10**9), length=st.integers(2, 900), lag=st.integers(-40, 40))
+def test_fault_49_an_overlap_of_any_length_loses_nothing_and_tells_nothing_twice(shape, seed, length, lag):
+    """The old connection speaks from the beginning, the new one from somewhere on; either may be ahead when the old one goes."""
+    random = Random(seed)
+    said = stream_of(random, length, shape)
+    begins = random.randint(0, length - 1)
+    ends = random.randint(begins, length)
+    queue = Queue(symbols=("A",), consecutive=shape in ("numbers", "fillers"), capacity=1 << 20)
+    old, new = list(said[:ends]), list(said[begins : max(ends + lag, begins)])
+    for item in old[:begins]:
+        queue.hear(item, connection="acme/1")
+        queue.time.pass_seconds(0.001)
+    old = old[begins:]
+    while old or new:
+        source = old if old and (not new or random.random() < 0.5) else new
+        queue.hear(source.pop(0), connection="acme/1" if source is old else "acme/2")
+        queue.time.pass_seconds(0.001)
+    queue.ingress.handed_over("acme/1", "acme/2", BOTH)
+    queue.ingress.lost("acme/1", BOTH, "replaced by acme/2")
+    for item in said[max(ends + lag, begins) :]:
+        queue.hear(item, connection="acme/2")
+    rows = queue.rows()
+    assert queue.ingress.counts.gaps == 0
+    if shape == "numbered quotes":
+        assert [bid for _, _, _, bid, _ in rows] == [item.bid for item in said]
+    else:
+        first = shape != "quotes"
+        expected = [(at + first) / 8 for at, item in enumerate(said) if not isinstance(item, Filler)]
+        assert [at for _, _, at, _, _ in rows] == expected
