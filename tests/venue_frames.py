@@ -1,9 +1,13 @@
 """What every venue sends, as its documents show it or as it was recorded: a frame of each kind that its codec reads."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
+from feeds.live.patience import Patience
+from feeds.live.subscriptions import Subscriptions
 from feeds.venues.alpaca import alpaca, alpaca_sip
 from feeds.venues.binance import binance, binance_agg, binance_usdm, binance_usdm_agg
 from feeds.venues.bybit import bybit, bybit_linear
@@ -12,7 +16,7 @@ from feeds.venues.coinbase_advanced import coinbase_advanced
 from feeds.venues.json_mapping import json_fields
 from feeds.venues.kraken import kraken
 from feeds.venues.okx import okx
-from feeds.venues.venue import Venue
+from feeds.venues.venue import Request, Stream, Venue
 
 BINANCE_TRADE = {
     "stream": "btcusdt@trade",
@@ -234,3 +238,12 @@ SENT = [
     ),
 ]  # fmt: skip
 NAMES = [sent.venue.name for sent in SENT]
+
+
+def requests_for(venue: Venue, streams: Sequence[Stream], first: int = 1) -> list[Request]:
+    """What a connection asks, if nothing is answered."""
+    wanted, requests = Subscriptions(streams, venue.limits, Patience(), Random(1)), list[Request]()
+    while portion := wanted.next_portion(0.0):
+        requests.append(venue.subscribe(portion, first + len(requests)))
+        wanted.asked(0.0, requests[-1].number, portion, answered=False)
+    return requests

@@ -30,7 +30,8 @@ TALKING = ("subscribing", "live", "stale")
 class Connection:
     """One connection under one name, through all its sockets, until it is replaced or stopped.
 
-    `due` is when `tick` is wanted next. `tries` of connections that this one replaces, if they had no success, delay the first.
+    `due` is when `tick` is wanted next; `settled`: it is open, and every stream is held. `tries` of connections that this one
+    replaces, if they had no success, delay the first.
     """
 
     def __init__(self, venue: Venue, streams: Sequence[Stream], patience: Patience, gates: Gates, random: Random, tries: int = 0) -> None:
@@ -40,7 +41,7 @@ class Connection:
         self.state: State = "connecting"
         self.over = self.replaced = False
         self.due = FOREVER
-        self._opening = self._replacing = self._settled = False
+        self._opening = self._replacing = self.settled = False
         self._asks = self._reading = True
         self._number, self._reason, self._standing = 0, "not begun", ""
         self._logins = Logins((), 0.0, patience.answer_within)
@@ -60,7 +61,7 @@ class Connection:
         if self.over or not self._opening:
             return []
         limits = self.venue.limits
-        self._opening, self._replacing, self._settled, self._reading = False, False, False, True
+        self._opening, self._replacing, self.settled, self._reading = False, False, False, True
         self._logins = Logins(self.venue.logins(), now, self.patience.answer_within)
         self._replace_at = now + limits.session_seconds * self.random.uniform(0.9, 0.98)
         self._ping_at = FOREVER if limits.ping is None else now + limits.ping_seconds
@@ -121,6 +122,8 @@ class Connection:
 
     def read_on(self, now: float) -> None:
         """There is room again: silence, and the time for answers, count from here."""
+        if self.over or self.state not in TALKING:
+            return
         self._reading, self._floor = True, max(self._floor, now)
         self.subscriptions.wait_anew(now)
         self._logins.wait_anew(now)
@@ -161,7 +164,7 @@ class Connection:
         actions: list[Action] = []
         if self.state in TALKING:
             actions += [*self._into("gap", verdict.reason), Lose(self.subscriptions.streams, verdict.reason)]
-        self._opening = False
+        self._opening = self.settled = False
         if verdict.kind == "stop":
             return [*actions, *self._stop(verdict.reason, everything=True)]
         if self.replaced:
@@ -220,12 +223,10 @@ class Connection:
         return self._into("live", self._standing) if self.state != "live" else []
 
     def _check_settled(self) -> list[Action]:
-        before, self._settled = self._settled, self._logins.done and self.subscriptions.settled
-        if before or not self._settled:
+        before, self.settled = self.settled, self._logins.done and self.subscriptions.settled
+        if before or not self.settled:
             return []
         return [*(self._into("live", self._standing) if self.state != "stale" else []), Settled()]
-
-    # what is sent
 
     def _log_in(self, now: float) -> list[Action]:
         if now >= self._logins.by:
@@ -252,8 +253,6 @@ class Connection:
             self.subscriptions.asked(now, request.number, streams, answered=not (self._asks and self.venue.limits.acknowledges))
             actions += [Send(request.frame)] if self._asks else []
         return actions
-
-    # what is looked after
 
     def _check_answers(self, now: float) -> list[Action]:
         missing = self.subscriptions.overdue(now)

@@ -154,11 +154,14 @@ class LiveTicks:
         for venue, _ in self._streams:
             venue.logins()
         self._open = [self.connect(venue, streams, self.ingress, self.clock) for venue, streams in self._streams]
+        if self._closing:
+            for each in self._open:
+                each.close()
         jobs: list[Coroutine[Any, Any, None]] = [each.run() for each in self._open]
         keeping = [asyncio.create_task(job, name=f"rxtape-{venue.name}") for job, (venue, _) in zip(jobs, self._streams, strict=True)]
         beating = asyncio.create_task(self._beat(), name="rxtape-beat")
-        for each in keeping:
-            each.add_done_callback(lambda done: self._arrived.set())
+        for task in keeping:
+            task.add_done_callback(lambda done: self._arrived.set())
         self.ingress.on_pause = lambda: self._deliver_at_once(deliver)
         try:
             while not all(each.done() for each in keeping) and not broken_in(keeping):
@@ -207,7 +210,7 @@ class LiveTicks:
 
     def _deliver_at_once(self, deliver: Callable[[RawRows], None]) -> None:
         """What one connection alone has heard need not wait for the loop to come round."""
-        if len(self.ingress.heard) > 1 or self._failure is not None:
+        if len(self.health.connections) > 1 or self._failure is not None:
             return
         try:
             self._delivered(deliver)
@@ -223,6 +226,8 @@ class LiveTicks:
             self.clock.correct()
             if self.health.living and self.clock.now() - before < SLEPT:
                 self.ingress.beat()
+            if self._closing:
+                return
             self.look()
 
     def look(self) -> None:

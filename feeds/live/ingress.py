@@ -210,7 +210,9 @@ class Ingress:
         """Until half of the queue is free, for `patience` at most; after that, trades that find no room are left out and told as GAP."""
         self._room.clear()
         try:
-            await asyncio.wait_for(self._room.wait(), self.patience)
+            # not wait_for, which may swallow a cancellation (Python 3.11)
+            async with asyncio.timeout(self.patience):
+                await self._room.wait()
         except TimeoutError:
             self._impatient = True
 

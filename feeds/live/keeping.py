@@ -13,6 +13,7 @@ from feeds.live.arrivals import Arrivals, StateChange
 from feeds.live.clock import Clock, Timer
 from feeds.live.connection import Connection
 from feeds.live.refusals import of_end, of_failure, plain
+from feeds.live.secrecy import hidden
 from feeds.live.sockets import Dial, HeardAtOnce, part, place_of
 from feeds.venues.venue import BadFrame, Decoder, ManyAtOnce
 from pipeline.errors import SinkError
@@ -90,18 +91,25 @@ class KeptConnection:
                 case HangUp():
                     self._hang_up()
                 case Tell(state, reason):
-                    self.arrivals.changed(StateChange(self.name, state, reason, self.clock.now()))
+                    self.arrivals.changed(StateChange(self.name, state, self._without_secrets(reason), self.clock.now()))
                 case Lose(streams, reason):
-                    self.arrivals.lost(self.name, streams, reason)
+                    self.arrivals.lost(self.name, streams, self._without_secrets(reason))
                 case Deny(streams, reason):
-                    self.arrivals.denied(self.name, streams, reason)
+                    self.arrivals.denied(self.name, streams, self._without_secrets(reason))
                 case Replace(reason):
                     self.owner.replace(self, reason)
                 case Settled():
                     self.owner.settled(self)
                 case Stop(reason, everything):
-                    self.owner.stopped(self, reason, everything)
+                    self.owner.stopped(self, self._without_secrets(reason), everything)
         self._arm()
+
+    def _without_secrets(self, text: str) -> str:
+        """What a venue says, without the keys that it may repeat."""
+        return hidden(text, self.machine.venue)
+
+    def _refuse(self, frame: bytes, reason: str) -> None:
+        self.arrivals.refused(self.name, hidden(frame, self.machine.venue), self._without_secrets(reason))
 
     def _arm(self) -> None:
         if self.machine.due == self._armed_for:
@@ -133,7 +141,7 @@ class KeptConnection:
         except ConnectionClosed as closed:
             verdict = of_end(closed)
             if verdict.frame:
-                self.arrivals.refused(self.name, b"", verdict.frame)
+                self._refuse(b"", verdict.frame)
             self._do(self.machine.ended(self.clock.now(), verdict))
         finally:
             writing.cancel()
@@ -190,11 +198,11 @@ class KeptConnection:
             try:
                 items = decode(frame)
             except BadFrame as bad:
-                arrivals.refused(name, frame, bad.reason)
+                self._refuse(frame, bad.reason)
             except SinkError:
                 raise
             except Exception as error:  # noqa: BLE001  # a fault in a codec costs one frame, never the connection
-                arrivals.refused(name, frame, f"the codec of {machine.venue.name} failed: {type(error).__name__}: {plain(str(error))}")
+                self._refuse(frame, f"the codec of {machine.venue.name} failed: {type(error).__name__}: {plain(str(error))}")
             else:
                 arrivals.said(name, stamp, items)
                 actions = machine.heard(now(), items)

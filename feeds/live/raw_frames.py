@@ -16,6 +16,7 @@ import numpy as np
 
 from feeds.live.ingress import Ingress
 from feeds.live.line import Lines
+from feeds.live.secrecy import hidden
 from feeds.live.wrapped import Wrapped
 from feeds.reading import Reading
 from feeds.venues.venue import BadFrame, Channel, Decoder, Said, Stream, Venue
@@ -126,7 +127,7 @@ class RecordedVenue(Wrapped):
         """A reader that writes first."""
         assert self.writer is not None
         self.connections += 1
-        return WritingDecoder(self.venue.decoder(), self.writer, self.now, self.connections)
+        return WritingDecoder(self.venue.decoder(), self.venue, self.writer, self.now, self.connections)
 
     def close(self) -> None:
         """Close the file under way."""
@@ -139,13 +140,14 @@ class WritingDecoder:
     """Writes a frame, then reads it."""
 
     decoder: Decoder
+    venue: Venue
     writer: FrameWriter
     now: Callable[[], int]
     connection: int
 
     def decode(self, frame: str | bytes) -> Sequence[Said]:
         """What the frame says."""
-        self.writer.write(self.now(), self.connection, frame)
+        self.writer.write(self.now(), self.connection, hidden(frame, self.venue))
         return self.decoder.decode(frame)
 
 

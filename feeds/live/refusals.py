@@ -46,7 +46,7 @@ def of_failure(error: Exception, place: str, wall: float, longest_wait: float) -
     if isinstance(error, InvalidStatus):
         return of_status(error.response.status_code, error.response.headers, place, wall, longest_wait)
     if isinstance(error, InvalidURI):
-        return Verdict("stop", f"{plain(str(error))}; expected an address such as wss://stream.example.com/ws")
+        return Verdict("stop", f"{place} is no address: {plain(error.msg)}; expected one such as wss://stream.example.com/ws")
     return Verdict("retry", words_for(error, place))
 
 

@@ -93,12 +93,13 @@ class Subscriptions:
                 each.together = self.limits.streams_per_request
 
     def next_portion(self, now: float) -> tuple[Stream, ...]:
-        """The streams for the next request: of one channel, and as many as may be asked for together; empty where none is due."""
+        """The streams for the next request: as many as may be asked for together; empty where none is due."""
         due = [each for each in self.all.values() if each.step is Step.WANTED and each.due <= now]
         if not due:
             return ()
         first = due[0]
-        alike = [each for each in due if each.stream.channel == first.stream.channel and each.together >= first.together]
+        channels = {first.stream.channel} if self.limits.one_channel else {"trades", "quotes"}
+        alike = [each for each in due if each.stream.channel in channels and each.together >= first.together]
         return tuple(each.stream for each in alike[: first.together])
 
     def asked(self, now: float, number: int, streams: Sequence[Stream], answered: bool) -> None:

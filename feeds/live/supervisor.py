@@ -173,8 +173,9 @@ class Supervisor:
 
     def _retire(self, kept: KeptConnection) -> None:
         before = kept.predecessor
-        kept.predecessor = None
-        if before is not None:
+        # where the successor has been lost meanwhile, it settles again, and is asked again
+        if before is not None and kept.machine.settled:
+            kept.predecessor = None
             self.arrivals.handed_over(before.name, kept.name, before.machine.subscriptions.streams)
             before.close(f"replaced by {kept.name}")
             if before in self._kept:
@@ -185,6 +186,8 @@ class Supervisor:
         """One has stopped by itself: the venue refuses it, or its successor has taken over."""
         if kept in self._kept:
             self._kept.remove(kept)
+        if kept.predecessor is not None:
+            kept.predecessor.machine.replaced = False
         if reason:
             self._reasons.append(reason)
         if everything or not self._kept:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from feeds.addresses import checked_address
 from feeds.venues.venue import Channel, Decoder, Limits, Request, Stream, Venue
-from pipeline.errors import UsageError
 
 __all__ = ["Elsewhere", "Wrapped"]
 
@@ -64,9 +64,7 @@ class Elsewhere(Wrapped):
     address: str
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.address)
-        if parts.scheme not in ("ws", "wss") or not parts.netloc:
-            raise UsageError(f"{self.address!r} is no address of a websocket; write one such as ws://127.0.0.1:8765")
+        checked_address(self.address, "url")
 
     def url(self, streams: Sequence[Stream]) -> str:
         """There, with the venue's path."""

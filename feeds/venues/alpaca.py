@@ -219,7 +219,7 @@ class Alpaca:
         if missing:
             raise UsageError(f"alpaca needs {' and '.join(missing)} in the environment; the dashboard of the account shows both")
         keys = {"action": "auth", "key": os.environ[KEY], "secret": os.environ[SECRET]}
-        return (Request(0, msgspec.json.encode(keys).decode(), login=True),)
+        return (Request(0, msgspec.json.encode(keys).decode(), login=True, secrets=(keys["key"], keys["secret"])),)
 
     def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
         """One request for both channels; its reply repeats no id, and lists all that the connection is subscribed to."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from feeds.addresses import checked_address
 from feeds.venues.asking import only_channel
 from feeds.venues.fields import NAN, quote
 from feeds.venues.frames import UNREADABLE, shown, utf8
@@ -20,7 +21,6 @@ __all__ = ["QUOTE", "TRADE", "WORDS", "JsonFields", "Rows", "json_venue"]
 
 # numbers with a point stay the text they are, so that times lose nothing
 TREE = msgspec.json.Decoder(float_hook=str)
-URL = re.compile(r"wss?://[^\s@]+")
 WORDS = {"buy": 1, "sell": -1, "b": 1, "s": -1, "1": 1, "-1": -1}
 
 
@@ -159,10 +159,7 @@ class JsonFields:
 
     def at(self, url: str) -> "JsonFields":
         """This venue at another address; raises UsageError for what is no websocket's."""
-        if not URL.fullmatch(url):
-            found = "an address with a password" if "@" in url else repr(url.partition("?")[0])
-            raise UsageError(f"{self.name}: {found} is no address of a websocket; expected one such as wss://host/path")
-        return replace(self, address=url)
+        return replace(self, address=checked_address(url, self.name))
 
     def url(self, streams: Sequence[Stream]) -> str:
         """Its address; raises UsageError where none was given."""

@@ -198,7 +198,8 @@ class ManyAtOnce(Decoder, Protocol):
 class Request:
     """A frame to send. `number` is the id that its reply repeats; `streams` are what it asks for; after a `login` wait for "ready".
 
-    An empty frame is not sent: the venue needs no request. What is sent may hold a secret, so it is not shown.
+    An empty frame is not sent: the venue needs no request. What is sent may hold secrets, so it is not shown; nor is what a venue
+    says of `secrets`.
 
     >>> Request(0, '{"secret":"abc"}', login=True)
     Request(number=0, streams=(), login=True)
@@ -208,6 +209,7 @@ class Request:
     frame: str = field(repr=False)
     streams: tuple[Stream, ...] = ()
     login: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ class Venue(Protocol):
         """What must be sent and answered first; empty for most. Raises UsageError that names the environment variable that is missing."""
 
     def subscribe(self, streams: Sequence[Stream], number: int) -> Request:
-        """The request for these streams, as many as `limits` allow in one; `requests_for` cuts them to it."""
+        """The request for these streams, as many as `limits` allow in one, and of one channel where they say so."""
 
     def streams(self, symbols: Sequence[str], channels: Sequence[Channel]) -> Sequence[Stream]:
         """The streams of symbols as a user writes them (btcusdt, BTC-USD); raises UsageError for what cannot be a symbol here."""

@@ -145,7 +145,7 @@ WRONG = {
     ("live",): "no venue named; write rxtape live binance:BTCUSDT,ETHUSDT --strategy volume_breakout",
     ("live", "binance"): "'binance' names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as binance:BTCUSDT,ETHUSDT",
     ("live", "binanse:BTCUSDT"): "no venue named 'binanse'; did you mean 'binance'?",
-    ("live", "binance:A1", "--url", "http://x"): "'http://x' is no address of a websocket; write one such as ws://127.0.0.1:8765",
+    ("live", "binance:A1", "--url", "http://x"): "url: 'http://x' is no address of a websocket; expected one such as wss://host/path",
     ("live", "binance:AAA", "binance:BBB"): "binance is named twice; write its symbols together: binance:ONE,TWO",
     ("live", "json:wss://host/path"): "'json:wss://host/path' names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as json:",
     ("record", "binance:BTCUSDT"): "no folder named; write -o FOLDER for the tape",

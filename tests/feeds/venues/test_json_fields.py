@@ -6,9 +6,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from venue_frames import MAPPED_QUOTE, MAPPED_TRADE, MAPPING
+from venue_frames import MAPPED_QUOTE, MAPPED_TRADE, MAPPING, requests_for
 
-from feeds.venues.asking import requests_for
 from feeds.venues.json_fields import json_venue
 from feeds.venues.json_mapping import json_fields
 from feeds.venues.venue import BadFrame, Notice, Quote, Refusal, Reply, Trade, Unknown

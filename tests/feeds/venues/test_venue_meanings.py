@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from venue_frames import BYBIT_BOOK, BYBIT_TRADE, FUTURES_TRADE, MARKET_TRADES, MATCH
+from venue_frames import BYBIT_BOOK, BYBIT_TRADE, FUTURES_TRADE, MARKET_TRADES, MATCH, requests_for
 
-from feeds.venues.asking import requests_for
 from feeds.venues.binance import binance, binance_usdm, binance_usdm_agg
 from feeds.venues.bybit import bybit, bybit_linear
 from feeds.venues.coinbase import coinbase

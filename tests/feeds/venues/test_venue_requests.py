@@ -6,9 +6,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from venue_frames import NAMES, SENT
+from venue_frames import NAMES, SENT, requests_for
 
-from feeds.venues.asking import requests_for
 from feeds.venues.venue import Reply, Stream
 from pipeline.errors import UsageError
 
