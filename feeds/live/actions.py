@@ -5,7 +5,7 @@ from typing import NamedTuple
 from feeds.live.arrivals import State
 from feeds.venues.venue import Stream
 
-__all__ = ["Action", "Deny", "HangUp", "Lose", "Open", "Replace", "Send", "Settled", "Stop", "Tell"]
+__all__ = ["Action", "Deny", "Doubt", "HangUp", "Lose", "Open", "Replace", "Send", "Settled", "Stop", "Tell"]
 
 
 class Open(NamedTuple):
@@ -45,6 +45,13 @@ class Deny(NamedTuple):
     reason: str
 
 
+class Doubt(NamedTuple):
+    """Say that these streams may have been dropped: they are silent, and asked for again."""
+
+    streams: tuple[Stream, ...]
+    reason: str
+
+
 class Replace(NamedTuple):
     """Begin a successor now; this connection goes on until the successor has all its streams."""
 
@@ -62,4 +69,4 @@ class Stop(NamedTuple):
     everything: bool = False
 
 
-Action = Open | Send | HangUp | Tell | Lose | Deny | Replace | Settled | Stop
+Action = Open | Send | HangUp | Tell | Lose | Deny | Doubt | Replace | Settled | Stop

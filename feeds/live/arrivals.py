@@ -35,7 +35,10 @@ class Arrivals(Protocol):
         """All that had arrived on a connection has been said: a good moment to judge it."""
 
     def lost(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
-        """From here on something of these streams may be missing: the connection has ended, or a subscription was renewed."""
+        """From here on something of these streams may be missing: the connection has ended."""
+
+    def doubted(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
+        """These streams are asked for again: if one speaks at once, it had been dropped, and something of it is missing."""
 
     def denied(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """The venue will not have these streams: nothing will come of them."""

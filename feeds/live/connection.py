@@ -13,7 +13,7 @@ and from each of them STOPPED: closed, replaced, or access refused. Times are se
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from feeds.live.actions import Action, Deny, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
+from feeds.live.actions import Action, Deny, Doubt, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
 from feeds.live.arrivals import State
 from feeds.live.limits import Backoff, Gates
 from feeds.live.logins import Logins
@@ -283,7 +283,7 @@ class Connection:
             return []
         streams = self.subscriptions.renew(now, silent)
         reason = f"no market data from {names(streams)}; asked again"
-        return [Lose(streams, reason), *self._into(self.state, reason)]
+        return [Doubt(streams, reason), *self._into(self.state, reason)]
 
     def _next(self, now: float) -> float:
         """When to look again. Silence is looked at once a second at most: of many streams one is always near its limit."""

@@ -154,6 +154,13 @@ class Ingress:
         self.intake.cut_off(alone, reason)
         self._rouse()
 
+    def doubted(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
+        """Streams that may have been dropped; on which nobody has spoken yet, nothing is missed."""
+        lines = self._of.get(connection) or self._lines_of(connection)
+        for line in filter(None, map(lines.of, streams)):
+            if line.heard_from == connection and line.heard:
+                self.intake.doubt(line, reason)
+
     def denied(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """Pass on that nothing will come of these streams."""
         lines = self._of.get(connection) or self._lines_of(connection)

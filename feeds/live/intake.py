@@ -14,6 +14,8 @@ __all__ = ["AHEAD", "Intake"]
 
 AHEAD = 600 * SECOND
 """An event time so far ahead of its arrival is an error of the venue: taken over, it would hold the tape's time there."""
+AT_ONCE = 5 * SECOND
+"""A stream that speaks so soon after it was asked for again had been dropped; one that does not had nothing to say."""
 LIVES = 2 * SECOND
 """Without a HEARTBEAT row for so long, nothing was alive: time stood still."""
 
@@ -144,7 +146,7 @@ class Intake:
         for line in lines:
             gone[line.place] = None
             line.plain = False
-            line.owes = "" if isinstance(line.ids, ConsecutiveIds) else reason
+            line.owes, line.doubted = "" if isinstance(line.ids, ConsecutiveIds) else reason, 0
         at = min(self._clock(), self.tape.at + LIVES)
         for place in gone:
             self.gap(place, reason, at)
@@ -154,10 +156,16 @@ class Intake:
         line.owes = ""
         self.gap(line.place, "the numbering started again" if missed == AFRESH else f"{missed:,} trades missed", received)
 
+    def doubt(self, line: Line, reason: str) -> None:
+        """A silent stream is asked for again. Ids that count up leave no doubt, and what was lost before is known already."""
+        if not line.owes and not isinstance(line.ids, ConsecutiveIds):
+            line.owes, line.doubted, line.plain = reason, self._clock(), False
+
     def _pay(self, line: Line, received: int) -> None:
         if line.owes:
-            self.gap(line.place, line.owes, received)
-            line.owes = ""
+            if not line.doubted or received - line.doubted < AT_ONCE:
+                self.gap(line.place, line.owes, received)
+            line.owes, line.doubted = "", 0
 
     def tell_losses(self, received: int) -> None:
         """There is room again: a GAP row for each symbol of which something was left out."""

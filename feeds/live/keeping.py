@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from websockets.exceptions import ConnectionClosed
 
-from feeds.live.actions import Action, Deny, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
+from feeds.live.actions import Action, Deny, Doubt, HangUp, Lose, Open, Replace, Send, Settled, Stop, Tell
 from feeds.live.arrivals import Arrivals, StateChange
 from feeds.live.clock import Clock, Timer
 from feeds.live.connection import Connection
@@ -94,6 +94,8 @@ class KeptConnection:
                     self.arrivals.changed(StateChange(self.name, state, self._without_secrets(reason), self.clock.now()))
                 case Lose(streams, reason):
                     self.arrivals.lost(self.name, streams, self._without_secrets(reason))
+                case Doubt(streams, reason):
+                    self.arrivals.doubted(self.name, streams, reason)
                 case Deny(streams, reason):
                     self.arrivals.denied(self.name, streams, self._without_secrets(reason))
                 case Replace(reason):

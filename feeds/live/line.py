@@ -29,8 +29,9 @@ class Line:
     """`place` is the symbol's among the names of the feed; `heard_from` the connection whose rows are taken; `spoke` when it last did.
 
     `since` is when the venue was first listened to, known from the first loss on: a trade that it repeats of later is one that was missed.
-    `owes` is why a GAP row stands before the next row. `plain`: nothing of the next trade has to be looked at but its id.
-    `last` is the newest item, of those without an id; `behind`: the connection that took over may not have come to it yet.
+    `owes` is why a GAP row stands before the next row, and `doubted` since when that is only a doubt. `plain`: nothing of the next
+    trade has to be looked at but its id. `last` is the newest item, of those without an id; `behind`: the connection that took over may
+    not have come to it yet.
     """
 
     place: int
@@ -41,6 +42,7 @@ class Line:
     spoke: int = 0
     since: int = LAST
     owes: str = ""
+    doubted: int = 0
     last: Item | None = None
     behind: bool = False
     held: dict[str, deque[Held]] = field(default_factory=dict)

@@ -24,6 +24,7 @@ class Arrived:
     items: list[tuple[str, Any]] = field(default_factory=list)
     losses: list[tuple[str, list[str], str]] = field(default_factory=list)
     handovers: list[tuple[str, str, tuple[Any, ...]]] = field(default_factory=list)
+    doubts: list[tuple[str, list[str], str]] = field(default_factory=list)
     denials: list[tuple[str, list[str], str]] = field(default_factory=list)
     refusals: list[tuple[str, bytes, str]] = field(default_factory=list)
     changes: list[StateChange] = field(default_factory=list)
@@ -45,6 +46,9 @@ class Arrived:
 
     def lost(self, connection, streams, reason):
         self.losses.append((connection, [name_of(each) for each in streams], reason))
+
+    def doubted(self, connection, streams, reason):
+        self.doubts.append((connection, [name_of(each) for each in streams], reason))
 
     def denied(self, connection, streams, reason):
         self.denials.append((connection, [name_of(each) for each in streams], reason))

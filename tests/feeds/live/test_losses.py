@@ -126,6 +126,17 @@ def test_trades_of_an_outage_before_the_first_that_was_heard_are_new():
     assert queue.ingress.counts.old == 2
 
 
+@pytest.mark.parametrize(("hear", "seconds", "gaps"), [(named, 1, 1), (named, 60, 0), (trade, 1, 0), (trade, 60, 0)])
+def test_a_silent_stream_that_speaks_as_soon_as_it_is_asked_for_again_had_been_dropped(hear, seconds, gaps):
+    """One that goes on being silent is a quiet market; where trades are counted, numbers tell."""
+    queue = Queue(symbols=("A",), consecutive=hear is trade, quotes=False)
+    queue.hear(hear(1))
+    queue.ingress.doubted("acme/1", BOTH, "no market data; asked again")
+    queue.time.pass_seconds(seconds)
+    queue.hear(hear(2), hear(3))
+    assert [kind for kind, _ in kinds(queue)] == ["TRADE", *["GAP"] * gaps, "TRADE", "TRADE"]
+
+
 # --- frames and rows that cannot be taken -------------------------------------------------------------------------------------
 
 
