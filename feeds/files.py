@@ -91,8 +91,8 @@ def matches(pattern: str) -> list[Path]:
 
 
 def recording(folder: Path) -> list[Path]:
-    """The files of a tape that was recorded into a folder, in order of time."""
-    tape = sorted(folder.glob("tape-*.arrow"))
+    """The files of a tape that was recorded into a folder, in order of time; without one those of the frames, if they were kept."""
+    tape = sorted(folder.glob("tape-*.arrow")) or sorted(folder.glob("*.frames"))
     if not tape:
         raise UsageError(f"{folder} is a folder without a recorded tape (tape-*.arrow); name its files: '{folder}/*.csv'")
     return tape

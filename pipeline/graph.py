@@ -20,6 +20,7 @@ from reactivex.disposable import Disposable
 
 from pipeline.errors import BuildError, EngineFault, SnapshotMismatch
 from pipeline.functions import is_uncalled, place_of, signature_of
+from pipeline.guarded import OF_USERS
 from pipeline.stage import StageSnapshot, Stateful
 from pipeline.symbols import SymbolTable
 
@@ -117,7 +118,7 @@ class Graph:
             elif stage.owner not in self.faults:
                 try:
                     stage.grow(self.capacity)
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
+                except OF_USERS as error:
                     self.quarantine(stage.owner, error)
 
     def compute(self) -> None:
@@ -135,7 +136,7 @@ class Graph:
                     stream.item = item = step()
                     if stream.observers:
                         stream.emit(item)
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
+                except OF_USERS as error:
                     self.quarantine(owner, error)
         self.working = None
 
@@ -242,7 +243,7 @@ class Stream(Observable[T], Generic[T]):
                 kept, graph.working = graph.working, owner
                 try:
                     observer.on_next(item)
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - a guarded place
+                except OF_USERS as error:
                     graph.quarantine(owner, error)
                 graph.working = kept
 
@@ -252,7 +253,7 @@ class Stream(Observable[T], Generic[T]):
             if owner is None or owner not in self.graph.faults:
                 try:
                     observer.on_completed()
-                except (Exception, SystemExit) as error:
+                except OF_USERS as error:
                     if owner is None:
                         raise
                     self.graph.quarantine(owner, error)

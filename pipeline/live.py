@@ -39,7 +39,8 @@ FLUSH_SECONDS = 1.0
 class Live:
     """A live feed, strategies and sinks, as a run that is started and stopped; it owns the graph while it runs.
 
-    `record` is a folder for the tape, as it is judged: replaying it gives the same alerts, ids included. Rows later than
+    `record` is a folder for the tape, as it is judged: replaying it gives the same alerts, ids included; a run that goes on in its journal
+    goes on in the folder, too. Rows later than
     others of the tape are kept at the newest time, with their own in `event_time`; rows that are no ticks are counted, and
     written to the file `quarantine` if there is one. With a `journal`, a folder, rows and alerts are on the disk before an alert
     leaves, and the next run goes on where this one ends, after a crash too. The newest 10,000 alerts are kept for the report.
@@ -84,6 +85,8 @@ class Live:
         self._corrected: Outlet[Corrected] = Outlet(self._subscriber_failed)
         self._corrections = Corrections()
         self._writer = None if record is None else TapeWriter(record)
+        if self._writer is not None and journal is None:
+            self._writer.refuse_another()
         self._work: asyncio.Task[None] | None = None
         self._working = asyncio.Event()
         self._health: DisposableBase = Disposable()
@@ -133,8 +136,14 @@ class Live:
         self._health = self.broker.publish_from(self.changes, topic_of_change)
         self._work = asyncio.create_task(self._go(), name="rxtape")
         began = asyncio.create_task(self._working.wait())
-        await asyncio.wait((self._work, began), return_when=asyncio.FIRST_COMPLETED)
-        began.cancel()
+        try:
+            await asyncio.wait((self._work, began), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            # who is not there any more will not stop it
+            run.feed.close()
+            raise
+        finally:
+            began.cancel()
         if self._work.done():
             self._work.result()
 
@@ -145,11 +154,11 @@ class Live:
         await asyncio.shield(self._work)
 
     async def stop(self) -> Report:
-        """Stop listening, judge what waits, deliver everything, and close the sinks."""
+        """Stop listening, judge what waits, deliver everything, and close the sinks; that is done also where this call is cancelled."""
         if self._work is None:
             raise UsageError("this run has not been started; await start() first")
         self.feed.close()
-        await self._work
+        await asyncio.shield(self._work)
         return self.report
 
     async def _go(self) -> None:
@@ -158,8 +167,11 @@ class Live:
         try:
             with run.working(self.sinks):
                 try:
-                    if run.journal is not None and run.journal.known.count and hasattr(run.feed, "missed"):
+                    known = 0 if run.journal is None else run.journal.known.count
+                    if known and hasattr(run.feed, "missed"):
                         run.feed.missed(run.graph.symbols)
+                    if self._writer is not None and not known:
+                        self._writer.refuse_another()
                     self._working.set()
                     await run.feed.listen(self._accept)
                     if flushing.done():

@@ -6,6 +6,8 @@ from typing import TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from pipeline.guarded import OF_USERS
+
 __all__ = ["Outlet"]
 
 T = TypeVar("T")
@@ -50,6 +52,6 @@ class Outlet(Observable[T]):
     def _guarded(self, observer: abc.ObserverBase[T], tell: Callable[[], None]) -> None:
         try:
             tell()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code, at the edge
+        except OF_USERS as error:
             self._detach(observer)
             self._on_fault(error)

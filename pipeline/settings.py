@@ -216,6 +216,7 @@ SETTINGS = (
     Setting("live.raw", "text", None, "A folder for the frames as they come.", metavar="FOLDER"),
     Setting("live.quarantine", "text", None, "A JSONL file for rows that are no ticks.", metavar="FILE"),
     Setting("live.stale_after", "length", "30s", "How long no market data may come before a connection is doubted.", metavar="LENGTH"),
+    Setting("live.hours", "text", "", "When market data is to be expected: 'Mon-Fri 09:30-16:00 America/New_York'.", metavar="HOURS"),
     Setting("live.capacity", "integer", 65_536, "How many trades may wait.", metavar="NUMBER"),
     Setting("live.patience", "length", "5s", "How long connections wait for room before trades are left out.", metavar="LENGTH"),
     Setting(

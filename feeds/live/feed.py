@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 from reactivex import Observable
 
-from feeds.live.arrivals import Arrivals, StateChange
+from feeds.live.arrivals import StateChange
+from feeds.live.connections import Closable, Connect, Connections, broken_in
 from feeds.live.counts import Heard
 from feeds.live.health import Health, HealthChange
 from feeds.live.ingress import Ingress
@@ -22,7 +23,7 @@ from pipeline.feed import ConnectionStatus, SymbolsStatus
 from pipeline.ingest import RawRows
 from pipeline.ticks import BATCH_ROWS
 
-__all__ = ["Connections", "LiveTicks", "TimeOf"]
+__all__ = ["LiveTicks", "TimeOf"]
 
 TimeOf = Literal["event", "received"]
 TRADES = frozenset({"seq", "time", "symbol", "kind", "price", "size", "side", "trade_id", "received", "event_time"})
@@ -34,22 +35,6 @@ SLEPT = 5 * SECOND
 """Between two beats: the process did not run, so that nobody knows whether anything was alive."""
 LONGEST = 0.05
 """Seconds of judging before the sockets have their turn again."""
-
-
-class Connections(Protocol):
-    """The connections to one venue, kept by a supervisor."""
-
-    async def run(self) -> None:
-        """Until closed; raises UsageError where the venue refuses access."""
-
-    def streams_of(self, name: str) -> Sequence[Stream]:
-        """What a connection carries."""
-
-    def close(self) -> None:
-        """End every connection; `run` returns."""
-
-
-Connect = Callable[[Venue, Sequence[Stream], Arrivals, ReceiveClock], Connections]
 
 
 @dataclass
@@ -92,7 +77,7 @@ class LiveTicks:
             self.clock.latest,
         )
         self.ingress.intake.on_gap = lambda symbol, reason: self.health.lost(symbol, reason, self.steady() / SECOND)
-        self.ingress.on_denied = self.health.denied
+        self.ingress.on_denied = lambda symbol, reason: self.health.denied(symbol, reason)
         self._closing, self._refused = False, ""
         self._rows = FIRST_ROWS
         self._failure: BaseException | None = None
@@ -118,7 +103,12 @@ class LiveTicks:
 
     def also(self, names: AbstractSet[str]) -> "LiveTicks":
         """The feed that listens to quotes too."""
-        return replace(self, channels=self.channels | {"quotes"}) if names & QUOTES else self
+        if not names & QUOTES:
+            return self
+        more = replace(self, channels=self.channels | {"quotes"})
+        # whoever has subscribed to this one's changes hears of that one's
+        more.health = self.health
+        return more
 
     @property
     def changes(self) -> Observable[HealthChange]:
@@ -179,6 +169,9 @@ class LiveTicks:
             self.close()
             await asyncio.gather(beating, *keeping, return_exceptions=True)
             self.health.close()
+            for venue, _ in self.wanted:
+                if isinstance(venue, Closable):
+                    venue.close()
 
     def close(self) -> None:
         """End every connection; what waits is still delivered."""
@@ -247,7 +240,7 @@ class LiveTicks:
         heard, now = self.ingress.heard, self.steady() / SECOND
         return [
             ConnectionStatus(name, each.status, each.reason, now - each.since, said.frames, said.lag_ns, self.health.reconnects[name])
-            for name, each in self.health.connections.items()
+            for name, each in list(self.health.connections.items())  # the screen looks from a thread of its own
             for said in (heard.get(name, Heard()),)
         ]
 
@@ -262,6 +255,9 @@ class LiveTicks:
         rows.append(("feed", counts or "nothing was heard"))
         if ahead := self.ingress.counts.ahead:
             rows.append(("ahead", f"{ahead:,} rows were more than ten minutes ahead of this machine's clock, and left out: is it right?"))
+        if unknown := self.ingress.counts.unknown:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in some_of(unknown))
+            rows.append(("unknown", f"messages of kinds that nobody reads: {kinds}"))
         if self._refused:
             rows.append(("refused", f"{self.ingress.counts.refused:,} messages; the first: {self._refused}"))
         if reconnects := self.health.reconnects.total():
@@ -269,14 +265,13 @@ class LiveTicks:
         return rows + [(each.status, f"{each.names}: {each.reason}") for each in self.symbols() if each.status != "LIVE"]
 
 
-def broken_in(keeping: Sequence["asyncio.Task[None]"]) -> list[BaseException]:
-    """Faults of our own, or of the disk, which end everything; that a venue refuses access ends its own connections."""
-    errors = [each.exception() for each in keeping if each.done()]
-    return [error for error in errors if error is not None and not isinstance(error, UsageError)]
-
-
 def refuse_too_many(venue: Venue, streams: Sequence[Stream]) -> None:
     """More than the connections that a venue allows can carry would be asked for in vain."""
     limits = venue.limits
     if limits.connections is not None and len(streams) > (most := limits.connections * limits.streams):
         raise UsageError(f"{venue.name} allows {most} streams, each symbol's trades and quotes being two; {len(streams)} are asked for")
+
+
+def some_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The most frequent few."""
+    return sorted(counts.items(), key=lambda each: -each[1])[:5]

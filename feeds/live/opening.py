@@ -6,6 +6,7 @@ from typing import Any
 
 from feeds.live.connecting import connecting
 from feeds.live.feed import LiveTicks, TimeOf
+from feeds.live.hours import hours as hours_of
 from feeds.live.raw_frames import RecordedVenue
 from feeds.live.receive_clock import ReceiveClock
 from feeds.live.wrapped import Elsewhere
@@ -27,6 +28,7 @@ def live(
     quotes: bool = False,
     raw: str | Path | None = None,
     stale_after: Duration = "30s",
+    hours: str = "",
     capacity: int = 65_536,
     patience: Duration = "5s",
     venues: Mapping[str, Any] = {},
@@ -37,7 +39,8 @@ def live(
     ("event": by default where there is one venue) or that of arrival ("received": by default where there are several,
     whose symbols are then called `binance:BTCUSDT`). `quotes` listens to the top of the book too; without it only where a
     strategy asks for a bid or an ask. `raw` is a folder for the frames as they come. `stale_after` is how long no market
-    data may come before a connection is doubted. `capacity` trades may wait, `patience` is how long connections are made
+    data may come before a connection is doubted, and `hours` when it is to be expected at all, such as "Mon-Fri 09:30-16:00
+    America/New_York" (by default always, or as the venue says). `capacity` trades may wait, `patience` is how long connections are made
     to wait for room before trades are left out, each symbol with a GAP row.
 
     `venues` are venues of JSON messages by name, each a table that says how its fields are called, as [venue.NAME] of a
@@ -51,6 +54,12 @@ def live(
     wanted = [source_of(source, url, venues) for source in ([sources] if isinstance(sources, str) else sources)]
     if not wanted:
         raise UsageError("no venue named; write one with its symbols, such as binance:BTCUSDT,ETHUSDT")
+    if url is not None and len(wanted) > 1:
+        raise UsageError(f"{url} is one address, and {len(wanted)} venues are named; leave out all but one, or the address")
+    hours_of(hours)
+    for name, length in (("stale_after", stale_after), ("patience", patience)):
+        if nanoseconds(length) <= 0:
+            raise UsageError(f"{name}={length!r}: expected a length of time above 0")
     names = [venue.name for venue, _ in wanted]
     if twice := [name for name in names if names.count(name) > 1]:
         hint = (
@@ -62,7 +71,7 @@ def live(
     clock = ReceiveClock()
     listened = [(venue if raw is None else RecordedVenue(venue, raw, clock.now), symbols) for venue, symbols in wanted]
     channels: frozenset[Channel] = frozenset({"trades", "quotes"} if quotes else {"trades"})
-    connect = connecting(nanoseconds(stale_after) / SECOND)
+    connect = connecting(nanoseconds(stale_after) / SECOND, hours)
     return LiveTicks(tuple(listened), connect, time, channels, capacity, nanoseconds(patience) / SECOND, clock=clock)
 
 

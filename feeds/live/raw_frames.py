@@ -6,7 +6,7 @@ promise what the venue said.
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
+from feeds.live.counts import Counts
 from feeds.live.ingress import Ingress
 from feeds.live.line import Lines
 from feeds.live.secrecy import hidden
@@ -75,7 +76,7 @@ class FrameWriter:
         line = line_of(at, connection, frame)
         try:
             file = self._file or self._opened(at)
-            self._written += file.write(self._encode(line) + b"\n")
+            self._written += written(file, self._encode(line) + b"\n")
         except OSError as error:
             raise SinkError(f"the frames in {self.folder} cannot be written: {error.strerror or error}") from error
         if self._written >= self._bytes_a_file:
@@ -86,7 +87,7 @@ class FrameWriter:
         began = format_time(at // 10**9 * 10**9).translate(str.maketrans("", "", "-:"))
         file: BinaryIO = (self.folder / f"{self.venue}-{began}-{self._files:04}.frames").open("xb", buffering=0)
         header = Header("frames 1", self.venue, [(each.channel, each.symbol) for each in self.streams])
-        self._written = file.write(self._encode(header) + b"\n")
+        self._written = written(file, self._encode(header) + b"\n")
         self._file = file
         return file
 
@@ -95,6 +96,14 @@ class FrameWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def written(file: BinaryIO, data: bytes) -> int:
+    """Write all of it: a full disk takes a part first, and says so at the next."""
+    rest = memoryview(data)
+    while len(rest):
+        rest = rest[file.write(rest) :]
+    return len(data)
 
 
 def line_of(at: int, connection: int, frame: str | bytes) -> Frame:
@@ -153,7 +162,7 @@ class WritingDecoder:
 
 @dataclass
 class FrameFile:
-    """Frames as a feed: each is read as it was live, at the time it came then; `refused` counts those that cannot be.
+    """Frames as a feed: each is read as it was live, at the time it came then; `counts` is what has come of them.
 
     Several files are those of one recording, cut for their size: what a venue has said in one is known in the next.
     """
@@ -161,7 +170,7 @@ class FrameFile:
     paths: tuple[Path, ...]
     venue: Venue
     streams: tuple[Stream, ...]
-    refused: int = 0
+    counts: Counts = field(default_factory=Counts)
 
     @property
     def name(self) -> str:
@@ -195,21 +204,35 @@ class FrameFile:
         at = [0]
         lines = {self.venue.name: Lines("", self.venue.consecutive, places)}
         ingress = Ingress(lines, names, lambda: at[0], lambda: None, quotes=self.quotes, capacity=NO_LIMIT)
-        decoders: dict[int, Decoder] = {}
-        self.refused, in_order = 0, InOrder()
-        for frame in chain.from_iterable(map(lines_of, self.paths)):
-            at[0] = frame.at
-            decoder = decoders.setdefault(frame.on, self.venue.decoder())
-            try:
-                said = decoder.decode(frame.frame)
-            except BadFrame:
-                self.refused += 1
-                continue
-            ingress.said(f"{self.venue.name}/1", frame.at, said)
-            if len(ingress) >= BATCH_ROWS and (raw := ingress.take(BATCH_ROWS)) is not None:
-                yield in_order(raw)
+        self.counts, in_order = ingress.counts, InOrder()
+        fault = None
+        try:
+            for at[0] in self._heard(ingress):
+                if len(ingress) >= BATCH_ROWS and (raw := ingress.take(BATCH_ROWS)) is not None:
+                    yield in_order(raw)
+        except InputError as error:
+            fault = error
         while (raw := ingress.take(BATCH_ROWS)) is not None:
             yield in_order(raw)
+        if fault is not None:
+            raise fault
+
+    def _heard(self, ingress: Ingress) -> Iterator[int]:
+        """Let every frame be heard; when it came."""
+        decoders: dict[int, Decoder] = {}
+        name = f"{self.venue.name}/1"
+        for frame in chain.from_iterable(map(lines_of, self.paths)):
+            yield frame.at
+            decoder = decoders.setdefault(frame.on, self.venue.decoder())
+            try:
+                ingress.said(name, frame.at, decoder.decode(frame.frame))
+            except BadFrame as bad:
+                ingress.refused(name, frame.frame, bad.reason)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What the frames said that is no row, for the report."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.facts().items())
+        return [("frames", counts or "nothing was heard")]
 
 
 class InOrder:

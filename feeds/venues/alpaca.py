@@ -207,7 +207,8 @@ class Alpaca:
     def limits(self) -> Limits:
         """30 streams on the free feed; a second connection is refused."""
         streams = 30 if self.feed == "iex" else 10_000
-        return Limits(streams=streams, streams_per_request=200, requests=4, burst=4, connects=10, connections=1)
+        hours = "Mon-Fri 04:00-20:00 America/New_York"
+        return Limits(streams=streams, streams_per_request=200, requests=4, burst=4, connects=10, connections=1, hours=hours)
 
     def url(self, streams: Sequence[Stream]) -> str:
         """The address of the feed."""

@@ -220,7 +220,7 @@ class Limits:
     exist refuses all of a request; `requests` a second, `burst` of them at once; `connects` in `connects_seconds` per address,
     `connections` at a time (None: any number); `session_seconds` until it ends a connection by itself; `ping` is a frame to send
     every `ping_seconds` where the venue wants pings of its own kind, `counts_pings` whether as a request; `acknowledges`: whether
-    it answers a subscription.
+    it answers a subscription; `hours` are those in which it speaks, such as "Mon-Fri 04:00-20:00 America/New_York" (all, where "").
     """
 
     streams: int = 200
@@ -237,6 +237,7 @@ class Limits:
     one_channel: bool = False
     all_or_none: bool = False
     connections: int | None = None
+    hours: str = ""
 
 
 class Venue(Protocol):

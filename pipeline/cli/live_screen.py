@@ -101,8 +101,9 @@ class StatusLine:
         if now - at >= 1.0 or each.connection not in self._seen:
             self._seen[each.connection] = each.frames, now
         lag = "" if each.lag_ns is None else f"lag {length_of(each.lag_ns)}"
+        heard = ("", "") if each.status == "DOWN" else (f"{rate:,.0f} messages/s", lag)
         again = f"{each.reconnects:,} reconnect{'s' * (each.reconnects != 1)}, " if each.reconnects else ""
-        return f"{rate:,.0f} messages/s", lag, again + (each.reason or f"for {each.seconds:,.0f} s")
+        return *heard, again + (each.reason or f"for {each.seconds:,.0f} s")
 
 
 def dim(text: str) -> Text:

@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pipeline.cli.options import setting_options, settle
+from pipeline.errors import UsageError
 
 __all__ = ["serve"]
 
@@ -54,7 +56,10 @@ def serve(ctx: click.Context, /, files: tuple[str, ...], exchange: str, **option
     asked = Asked(exchange, suited(feed) or "NAME", "side" in feed.columns or "price" not in feed.columns)
     screen = Screen()
     left_out = LeftOut(screen.say)
-    venue = offered(feed, **serving(values, own, left_out), tell=screen.say)
+    told = serving(values, own, left_out)
+    if own["drop_after"] is None and ctx.get_parameter_source("refuse_for") is not ParameterSource.DEFAULT:
+        raise UsageError("--refuse-for says how long connections are refused after --drop-after; write both")
+    venue = offered(feed, **told, tell=screen.say)
     stopped_by = asyncio.run(served(venue, asked, screen.say))
     screen.say(f"{counted(venue.rows, 'row')} served to {counted(venue.clients_seen, 'client')}{left_out}")
     ctx.exit(128 + stopped_by if stopped_by else 0)

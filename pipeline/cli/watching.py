@@ -8,14 +8,14 @@ from pipeline.cli.job import journaling_of, place_of, refuse_outputs, strategies
 from pipeline.cli.live_screen import showing
 from pipeline.cli.screen import Screen
 from pipeline.config import Config, Problems
-from pipeline.errors import UsageError
+from pipeline.errors import RxtapeError, UsageError
 from pipeline.interruption import on_first_signal
 from pipeline.live import Live
 from pipeline.plugins import load
 from pipeline.report import Report
 from pipeline.settings import BY_KEY
 
-__all__ = ["go_live", "live_feed", "run_live"]
+__all__ = ["go_live", "live_feed", "live_to_the_end", "run_live"]
 
 OF_RUN = ("record", "quarantine")
 
@@ -36,8 +36,19 @@ def run_live(config: Config, strategies: Sequence[str] = (), settings: Sequence[
     told = {name: config.values[f"live.{name}"].value for name in OF_RUN}
     run = Live(feed, *found, sinks=outputs, journal=journaling_of(config), on_fault=screen.say, on_hang=screen.say, **told)
     run.run.on_oddity = screen.say
-    report = asyncio.run(go_live(run, screen, plain=any(url != "console:" and url.endswith(":-") for url in outputs)))
-    screen.summarize(report, told["quarantine"])
+    plain = any(url != "console:" and url.endswith(":-") for url in outputs)
+    return live_to_the_end(run, go_live(run, screen, plain), screen, told["quarantine"])
+
+
+def live_to_the_end(run: Live, going: Coroutine[Any, Any, Report], screen: Screen, quarantine: str | None) -> Report:
+    """Run, and tell how it was; also where it ends with an error after it has heard something."""
+    try:
+        report = asyncio.run(going)
+    except RxtapeError:
+        if run.report.ticks:
+            screen.summarize(run.report, quarantine)
+        raise
+    screen.summarize(report, quarantine)
     return report
 
 

@@ -39,7 +39,7 @@ def scripted(monkeypatch):
     """Let every connection follow a script."""
 
     def use(script):
-        monkeypatch.setattr(opening, "connecting", lambda stale_after: Script(script, Time()))
+        monkeypatch.setattr(opening, "connecting", lambda stale_after, hours="": Script(script, Time()))
 
     return use
 
@@ -81,7 +81,7 @@ def test_fault_5_a_signal_stops_listening_judges_what_waits_and_ends_with_0(fold
     scripted(until_stopped)
     script = opening.connecting(30.0)
     opening_script = script
-    opening.connecting = lambda stale_after: script
+    opening.connecting = lambda stale_after, hours="": script
     before = signal.getsignal(number)
     done = rxtape("live", "binance:SPYUSDT", "-s", "above.py", "-o", "jsonl:alerts.jsonl")
     assert done.exit_code == 0, done.output

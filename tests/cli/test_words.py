@@ -74,7 +74,7 @@ def no_venue(monkeypatch):
     async def nothing(arrivals, streams):
         pass
 
-    monkeypatch.setattr(opening, "connecting", lambda stale_after: Script(nothing, Time()))
+    monkeypatch.setattr(opening, "connecting", lambda stale_after, hours="": Script(nothing, Time()))
 
 
 def kept() -> str:

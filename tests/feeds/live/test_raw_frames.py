@@ -49,7 +49,7 @@ def recorded(folder, said, bytes_a_file=1 << 20):
 def rows(path):
     feed = frames(path)
     found = [(n, t) for raw in feed.rows() for n, t in zip(raw.columns["trade_id"].tolist(), raw.columns["time"].tolist(), strict=True)]
-    return found, feed.refused
+    return found, feed.counts.refused
 
 
 def test_what_was_said_comes_back_with_repeats_left_out_and_late_rows_in_order(tmp_path):
