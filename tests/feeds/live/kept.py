@@ -1,6 +1,7 @@
 """A supervisor at work against a fault server, and what arrives from it."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -24,6 +25,7 @@ class Arrived:
     items: list[tuple[str, Any]] = field(default_factory=list)
     losses: list[tuple[str, list[str], str]] = field(default_factory=list)
     handovers: list[tuple[str, str, tuple[Any, ...]]] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)
     doubts: list[tuple[str, list[str], str]] = field(default_factory=list)
     denials: list[tuple[str, list[str], str]] = field(default_factory=list)
     refusals: list[tuple[str, bytes, str]] = field(default_factory=list)
@@ -33,6 +35,7 @@ class Arrived:
 
     def said(self, connection, received, items):
         assert isinstance(received, int)
+        self.stamps.append(received)
         self.items += [(connection, item) for item in items]
 
     def traded(self, connection, received, trades):
@@ -94,7 +97,16 @@ class Kept:
 
 @asynccontextmanager
 async def kept(
-    server: FaultServer, *names: str, patience: Patience | None = None, trust=None, overlap=True, dial=None, keys=(), arrived=None, **limits
+    server: FaultServer,
+    *names: str,
+    patience: Patience | None = None,
+    trust=None,
+    overlap=True,
+    dial=None,
+    keys=(),
+    arrived=None,
+    received=time.time_ns,
+    **limits,
 ):
     """A supervisor that keeps connections to the server for these streams."""
     patience, arrived = patience or Patience(), arrived or Arrived()
@@ -103,6 +115,7 @@ async def kept(
         venue,
         streams(*names),
         arrived,
+        received=received,
         patience=patience,
         overlap=overlap,
         clock=VirtualClock(),

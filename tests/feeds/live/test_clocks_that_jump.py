@@ -7,6 +7,8 @@ from fault_server import FaultServer
 from kept import kept
 from virtual_time import until, virtual
 
+from feeds.live.receive_clock import ReceiveClock
+
 MINUTE = 60.0
 
 
@@ -35,8 +37,18 @@ async def test_fault_27_a_machine_that_slept_makes_its_connections_anew():
 @virtual
 async def test_fault_28_the_wall_clock_may_step_as_it_likes(monkeypatch):
     steps = iter(range(10**9))
-    monkeypatch.setattr("time.time", lambda: 1e9 + 3600.0 * (-1) ** next(steps))
-    async with FaultServer(well_behaved) as server, kept(server, "A") as now:
-        await asyncio.sleep(10 * MINUTE)
+
+    def stepping():
+        return 1_700_000_000_000_000_000 + 3_600_000_000_000 * (-1) ** next(steps)
+
+    clock = ReceiveClock(stepping, lambda: int(asyncio.get_running_loop().time() * 1e9))
+    monkeypatch.setattr("time.time", lambda: stepping() / 1e9)
+    async with FaultServer(well_behaved) as server, kept(server, "A", received=clock.now) as now:
+        for _ in range(10):
+            await asyncio.sleep(MINUTE)
+            clock.correct()
+        stamps = now.arrived.stamps
+        assert 595e9 < stamps[-1] - stamps[0] < 601e9
+        assert stamps == sorted(stamps)
         assert now.arrived.states == ["connecting", "subscribing", "live"]
         assert len(server.opened) == 1

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from fault_scripts import leaves_after, never_confirms, well_behaved
+from fault_scripts import leaves_after, never_confirms, one_trade, refuses, well_behaved
 from fault_server import FaultServer
 from kept import kept
-from virtual_time import most, virtual
+from virtual_time import most, until, virtual
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -49,6 +49,42 @@ async def test_fault_49_an_old_connection_that_ends_early_leaves_its_streams_to_
         assert now.supervisor.names == ["spoken/2"]
         assert now.arrived.changes[-1][:2] == ("spoken/2", "live")
         assert [name for name, _, _ in now.arrived.losses] == ["spoken/1", "spoken/2"]
+
+
+@virtual
+async def test_fault_49_a_successor_that_is_lost_before_the_old_one_goes_takes_nothing_over():
+    """The old connection goes when another has all its streams at that moment, not when one once had them."""
+
+    async def dies(visit):
+        await one_trade(visit)
+        await asyncio.sleep(1)
+        visit.kill()
+
+    async def stays(visit):
+        """Says that it leaves, and does not."""
+        await one_trade(visit)
+        await visit.say(t="leaving")
+        await visit.until_gone()
+
+    async with FaultServer(stays, dies, never_confirms, well_behaved) as server, kept(server, "A") as now:
+        await until(lambda: len(server.opened) == 2)
+        await asyncio.sleep(2.5)
+        assert "spoken/1" in now.supervisor.names
+        assert "spoken/1" not in [name for name, _, _ in now.arrived.losses]
+        await until(lambda: now.supervisor.names == ["spoken/2"])
+        assert [name for name, _, _ in now.arrived.handovers] == ["spoken/1"]
+        assert now.arrived.handovers[0][2]
+
+
+@virtual
+async def test_fault_49_one_whose_successor_is_refused_for_good_goes_on_by_itself():
+    async with FaultServer(leaves_after(10), refuses({"A"}), well_behaved) as server, kept(server, "A") as now:
+        await until(lambda: len(server.opened) == 2)
+        await asyncio.sleep(5)
+        assert now.supervisor.names == ["spoken/1"]
+        server.visits[0].kill()
+        await until(lambda: len(server.opened) == 3)
+        await until(lambda: now.arrived.changes[-1][:2] == ("spoken/1", "live"))
 
 
 @virtual
