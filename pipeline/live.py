@@ -173,11 +173,13 @@ class Live:
                     if self._writer is not None and not known:
                         self._writer.refuse_another()
                     self._working.set()
-                    await run.feed.listen(self._accept)
+                    refused = await self._listened()
                     if flushing.done():
                         flushing.result()
                     with np.errstate(all="ignore"):
                         run.finish()
+                    if refused is not None:
+                        raise refused
                 finally:
                     flushing.cancel()
                     if self._writer is not None:
@@ -187,6 +189,16 @@ class Live:
             self.report.alerts = Alerts(self.recent)
             self._alerts.close()
             self._corrected.close()
+
+    async def _listened(self) -> UsageError | None:
+        """Listen to the end. What a venue has refused after something was heard is told when that has been judged."""
+        try:
+            await self.run.feed.listen(self._accept)
+        except UsageError as error:
+            if not self.report.ticks:
+                raise
+            return error
+        return None
 
     def _accept(self, raw: RawRows) -> None:
         with np.errstate(all="ignore"):

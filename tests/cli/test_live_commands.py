@@ -132,6 +132,42 @@ def test_the_live_demo_says_over_a_socket_what_the_replay_says(folder):
     assert of_live == of_replay
 
 
+def test_a_venue_that_refuses_access_later_ends_with_2_and_what_was_heard(folder, scripted):
+    async def refused_later(arrivals, streams):
+        await rising(arrivals, streams)
+        raise UsageError("binance: the venue refuses access: HTTP 401")
+
+    scripted(refused_later)
+    done = rxtape("live", "binance:SPYUSDT", "-s", "above.py", "-o", "jsonl:alerts.jsonl")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, "rxtape: binance: the venue refuses access: HTTP 401")
+    assert "3 of 1 symbols" in done.stderr
+    assert len(Path("alerts.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_run_that_goes_on_in_its_journal_goes_on_in_its_recording(folder, scripted):
+    """Their replay is that of one run; without the journal a folder with a tape is refused."""
+    words = ("live", "binance:SPYUSDT", "-s", "above.py", "--record", "tape", "--journal", "kept", "-o", "jsonl:alerts.jsonl")
+    for _ in range(2):
+        scripted(rising)
+        done = rxtape(*words)
+        assert done.exit_code == 0, done.output
+    assert rxtape("replay", "tape", "-s", "above.py", "-o", "jsonl:again.jsonl").exit_code == 0
+    assert Path("again.jsonl").read_text() == Path("alerts.jsonl").read_text() != ""
+    scripted(rising)
+    refused = rxtape("live", "binance:SPYUSDT", "-s", "above.py", "--record", "tape")
+    assert refused.exit_code == 2
+    assert "tape holds a tape already" in refused.stderr
+
+
+def test_a_recording_in_which_nothing_was_heard_says_so(folder, scripted):
+    async def silent(arrivals, streams):
+        await asyncio.sleep(0)
+
+    scripted(silent)
+    done = rxtape("record", "binance:SPYUSDT", "-o", "tape", "--for", "30s")
+    assert done.stderr.splitlines()[-1] == "rxtape: nothing was heard, so there is no tape in tape"
+
+
 def test_a_venue_that_refuses_access_ends_with_2_and_its_reason(folder, scripted):
     async def refused(arrivals, streams):
         raise UsageError("binance: the venue refuses access: HTTP 401")
@@ -148,6 +184,14 @@ WRONG = {
     ("live", "binance:A1", "--url", "http://x"): "url: 'http://x' is no address of a websocket; expected one such as wss://host/path",
     ("live", "binance:AAA", "binance:BBB"): "binance is named twice; write its symbols together: binance:ONE,TWO",
     ("live", "json:wss://host/path"): "'json:wss://host/path' names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as json:",
+    ("live", "json:ws://host:99999/#A"): "json: 'ws://host:99999/' is no address of a websocket; expected one such as wss://host/path",
+    ("live", "json:ws://[::1/?token=abc#A"): "json: 'ws://[::1/' is no address of a websocket; expected one such as wss://host/path",
+    ("live", "json:wss://a/#A", "json:wss://b/#B"): "json is named twice; give each a table [venue.NAME] of the configuration",
+    ("live", "binance:AAA", "kraken:B/C", "--url", "ws://127.0.0.1:1"): "ws://127.0.0.1:1 is one address, and 2 venues are named;",
+    ("live", "binance:AAA", "--stale-after", "0s"): "stale_after='0s': expected a length of time above 0",
+    ("live", "binance:AAA", "--hours", "9-17"): "hours='9-17': expected such as 'Mon-Fri 09:30-16:00 America/New_York'",
+    ("record", "binance:AAA", "-o", "tape", "--for", "-1"): "--for -1: expected a length of time above 0, such as 90s or 1h",
+    ("record", "binance:AAA", "-o", "tape", "--for", "nan"): "--for nan: expected a length of time above 0, such as 90s or 1h",
     ("record", "binance:BTCUSDT"): "no folder named; write -o FOLDER for the tape",
 }
 

@@ -96,6 +96,14 @@ WRONG = {
     ("serve", "ticks.csv", "--as", "binance", "--speed", "fast"): "--speed = 'fast': expected max, or how many times as fast",
     ("serve", "ticks.csv", "--as", "binance", "--port", "99999"): "invalid value for '--port'",
     ("serve", "ticks.csv", "--as", "binance", "--refuse-for", "soon"): "'soon' is no length of time",
+    (
+        "serve",
+        "ticks.csv",
+        "--as",
+        "binance",
+        "--refuse-for",
+        "5s",
+    ): "--refuse-for says how long connections are refused after --drop-after;",
     ("serve", "ticks.csv", "--as", "binance", "--drop-after", "0"): "invalid value for '--drop-after'",
 }
 

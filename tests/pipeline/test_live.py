@@ -11,6 +11,7 @@ from tries import tries
 
 from feeds.files import file
 from feeds.live.arrivals import StateChange
+from feeds.venues.alpaca import alpaca
 from feeds.venues.venue import Cancelled, Corrected, Stream
 from pipeline import Strategy, alert_when, combine_latest, run
 from pipeline.errors import UsageError
@@ -129,6 +130,37 @@ def test_fault_52_a_trade_taken_back_is_linked_to_its_alerts_and_leaves_a_gap():
     assert [(each.trade_id, each.what, each.alerts) for each in taken_back] == [(3, "cancelled", (raised.id,)), (1, "corrected", ())]
     assert ("corrected", f"trade 3 of A was cancelled; alerts on it: {raised.id}") in report.facts()
     assert report.ticks == 5
+
+
+def test_fault_52_trades_of_alpaca_whose_ids_are_no_numbers_are_linked_too():
+    """`i` is a number of an exchange, so a trade is known by both; the tape has no room for that."""
+    frame = '[{"T":"t","i":%d,"S":"A","x":"%s","p":%s,"s":1,"t":"2023-11-14T22:13:2%d.000000001Z","c":["@"],"z":"C"}]'
+    taken_back = [
+        '[{"T":"c","S":"A","x":"D","oi":3,"op":12,"os":1,"oc":["@"],"ci":9,"cp":11.5,"cs":1,"cc":["@"],"t":"2023-11-14T22:13:26Z","z":"C"}]',
+        '[{"T":"x","S":"A","i":2,"x":"V","p":11,"s":1,"a":"C","t":"2023-11-14T22:13:27Z","z":"C"}]',
+    ]
+
+    async def script(arrivals, streams):
+        read = alpaca().decoder().decode
+        for number, exchange, price in ((1, "D", "10"), (2, "V", "11"), (3, "V", "9"), (3, "D", "12")):
+            arrivals.said("acme/1", START, read(frame % (number, exchange, price, number)))
+        await asyncio.sleep(0.01)
+        for each in taken_back:
+            arrivals.said("acme/1", START, read(each))
+
+    async def go():
+        live, found = Live(live_feed(script), Above()), []
+        live.corrections.subscribe(found.append)
+        await live.start()
+        await live.wait()
+        return await live.stop(), found
+
+    report, found = asyncio.run(go())
+    raised = [alert for alert in report.alerts if alert.event == "raised"]
+    assert raised
+    assert [(each.trade_id, each.what) for each in found] == [("D3", "corrected"), ("V2", "cancelled")]
+    assert found[0].alerts == (raised[-1].id,)
+    assert found[1].alerts == ()
 
 
 def test_fault_54_what_a_subscriber_feeds_back_is_judged_after_the_batch_under_way():

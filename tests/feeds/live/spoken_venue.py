@@ -67,7 +67,7 @@ class SpokenVenue:
 
     def logins(self):
         return [
-            Request(1000 + place, json.dumps({"op": "login", "n": 1000 + place, "key": key}), login=True)
+            Request(1000 + place, json.dumps({"op": "login", "n": 1000 + place, "key": key}), login=True, secrets=(key,))
             for place, key in enumerate(self.keys)
         ]
 

@@ -4,12 +4,13 @@ import json
 from contextlib import suppress
 
 import pytest
-from scripted_venue import START, ScriptedVenue, trade
+from scripted_venue import START, ScriptedVenue, quote, trade
 
+from feeds.files import file
 from feeds.live import raw_frames
 from feeds.live.raw_frames import FrameWriter, RecordedVenue, frames
 from feeds.reading import Reading
-from feeds.venues.venue import BadFrame
+from feeds.venues.venue import BadFrame, Request
 from pipeline.errors import InputError, UsageError
 
 
@@ -90,3 +91,61 @@ def test_binary_frames_are_kept_as_they_are(tmp_path):
     writer.close()
     (path,) = tmp_path.iterdir()
     assert [each.frame for each in raw_frames.lines_of(path)] == [b"\xff\x00"]
+
+
+def test_text_is_kept_as_text_whatever_way_it_came(tmp_path):
+    (path,) = recorded(tmp_path, [b"[1, 1, 10]", "[2, 2, 10]"])
+    assert [json.loads(line).get("text") for line in path.read_text().splitlines()[1:]] == ["[1, 1, 10]", "[2, 2, 10]"]
+
+
+def test_the_files_of_one_recording_are_read_as_one_and_those_of_two_are_not(tmp_path):
+    said = [f"[{number}, {number}, 10]" for number in (*range(1, 20), *range(10, 30))]
+    paths = recorded(tmp_path, said, bytes_a_file=700)
+    assert len(paths) > 2
+    feed = file(tmp_path)
+    numbers = [number for raw in feed.rows() for number in raw.columns["trade_id"].tolist()]
+    assert numbers == list(range(1, 30))
+    assert feed.facts() == [("frames", "39 frames, 29 trades, 10 duplicates")]
+    assert frames(paths[0]).with_next(frames(paths[2])) is None
+    renamed = paths[1].rename(tmp_path / "other.frames")
+    assert frames(paths[0]).with_next(frames(renamed)) is None
+
+
+def test_no_quote_makes_way_where_nobody_waits(tmp_path):
+    class QuoteDecoder:
+        def decode(self, frame):
+            return [quote(float(frame), seconds=float(frame) / 1000)]
+
+    venue = RecordedVenue(TalkingVenue(), tmp_path, lambda: START)
+    venue.streams(["A"], ["quotes"])
+    decoder = venue.decoder()
+    decoder.decoder = QuoteDecoder()
+    for number in range(1, 20_001):
+        decoder.decode(str(number))
+    venue.close()
+    feed = frames(next(tmp_path.iterdir()))
+    feed.venue.decoder = QuoteDecoder
+    assert [bid for raw in feed.rows() for bid in raw.columns["bid"].tolist()] == [float(number) for number in range(1, 20_001)]
+
+
+def test_the_rows_before_a_damaged_line_are_there(tmp_path):
+    (path,) = recorded(tmp_path, ["[1, 1, 10]", "nonsense", "[2, 2, 10]", "[3, 3, 10]"])
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:4], b"###\n", *lines[4:]]))
+    feed, found = frames(path), []
+
+    def read():
+        for raw in feed.rows():
+            found.extend(raw.columns["trade_id"].tolist())
+
+    with pytest.raises(InputError, match=r":5 is no frame"):
+        read()
+    assert found == [1, 2]
+    assert feed.facts() == [("frames", "2 frames, 2 trades, 1 refused")]
+
+
+def test_a_key_that_the_venue_repeats_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(TalkingVenue, "logins", lambda self: (Request(0, "", login=True, secrets=("s3cret",)),))
+    (path,) = recorded(tmp_path, ["no such key: s3cret", b"no such key: s3cret"])
+    assert "s3cret" not in path.read_text()
+    assert path.read_text().count("***") == 2

@@ -62,9 +62,10 @@ async def test_fault_49_a_successor_that_is_lost_before_the_old_one_goes_takes_n
 
     async def stays(visit):
         """Says that it leaves, and does not."""
-        await one_trade(visit)
+        behaving = asyncio.create_task(well_behaved(visit))
+        await asyncio.sleep(10)
         await visit.say(t="leaving")
-        await visit.until_gone()
+        await behaving
 
     async with FaultServer(stays, dies, never_confirms, well_behaved) as server, kept(server, "A") as now:
         await until(lambda: len(server.opened) == 2)

@@ -1,13 +1,19 @@
 """Asking for streams: confirmations, refusals, limits, logins: real sockets on loopback, virtual time (FAULTS.md, 50)."""
 
 import asyncio
+import json
+from random import Random
 
 import pytest
 from fault_scripts import confirms_but, never_confirms, refuses, speaks_of, well_behaved
 from fault_server import FaultServer
 from kept import kept
+from spoken_venue import streams
 from virtual_time import most, until, virtual
 
+from feeds.live.patience import Patience
+from feeds.live.subscriptions import Step, Subscriptions
+from feeds.venues.venue import Limits, Refusal, Reply, Stream
 from pipeline.errors import UsageError
 
 
@@ -128,3 +134,77 @@ async def test_a_login_that_is_not_answered_is_tried_again_on_a_new_connection()
         await until(lambda: len(server.opened) == 3)
         assert "no answer to the login within 10 s" in now.arrived.reasons
         assert server.asked_for == []
+
+
+@virtual
+async def test_fault_72_a_key_that_a_venue_repeats_is_shown_nowhere():
+    async def repeats(visit):
+        (key,) = [(await visit.listen())["key"]]
+        await visit.say(t="no", kind="stream", on=["A"], why=f"who is {key}?")
+        await visit.socket.send(f"garbage {key}")
+        await visit.socket.send(json.dumps({"t": "trade", "symbol": key}))
+        await visit.socket.close(1008, f"unknown key {key}")
+
+    async with FaultServer(repeats) as server, kept(server, "A", "B", keys=("s3cr3t-k3y",)) as now:
+        await until(lambda: len(server.opened) > 2)
+        found = repr((now.arrived.changes, now.arrived.losses, now.arrived.denials, now.arrived.refusals))
+    assert "garbage ***" in found
+    assert "unknown key ***" in found
+    assert "s3cr3t" not in found
+
+
+# --- what has been granted is not refused -------------------------------------------------------------------------------------
+
+
+def wanted(*names, **limits):
+    each = Subscriptions(streams(*names), Limits(**limits), Patience(), Random(1))
+    each.begin(0.0)
+    each.asked(0.0, 1, each.next_portion(0.0), answered=False)
+    return each
+
+
+@pytest.mark.parametrize("names_the_stream", [True, False])
+@pytest.mark.parametrize("spoke", [True, False])
+def test_a_quiet_stream_that_is_already_subscribed_stays(names_the_stream, spoke):
+    """Asked again after a silence, Bybit and Kraken say that it is subscribed already, which is no refusal and an answer."""
+    each, (quiet,) = wanted("A"), streams("A")
+    each.replied(1.0, Reply(1))
+    if spoke:
+        each.spoke(2.0, each.all[quiet])
+    each.renew(60.0, each.all.values())
+    each.asked(60.0, 2, each.next_portion(60.0), answered=False)
+    gone = each.refused(
+        61.0, Refusal(None if names_the_stream else 2, (quiet,) if names_the_stream else (), "stream", "already subscribed")
+    )
+    assert gone == ()
+    assert each.streams == (quiet,)
+    assert each.all[quiet].step is Step.HELD
+    assert each.overdue(100.0) == ()
+    each.begin(200.0)
+    assert each.next_portion(200.0) == (quiet,)
+
+
+def test_where_one_wrong_name_refuses_all_the_others_are_asked_for_at_once():
+    each = wanted("A", "BAD", "C", all_or_none=True)
+    first, bad, third = streams("A", "BAD", "C")
+    assert each.refused(1.0, Refusal(None, (bad,), "stream", "no such topic")) == (bad,)
+    assert each.next_portion(1.0) == (first, third)
+
+
+def test_a_refusal_that_names_the_symbol_only_concerns_the_request_it_answers():
+    """Kraken answers with a symbol and the number of the request, not with the channel."""
+    trades, quotes = Stream("trades", "A"), Stream("quotes", "A")
+    each = Subscriptions((trades, quotes), Limits(one_channel=True), Patience(), Random(1))
+    each.begin(0.0)
+    for number, stream in ((1, trades), (2, quotes)):
+        assert each.next_portion(0.0) == (stream,)
+        each.asked(0.0, number, (stream,), answered=False)
+    assert each.refused(1.0, Refusal(2, (trades, quotes), "stream", "no such channel")) == (quotes,)
+    assert each.streams == (trades,)
+
+
+def test_one_request_asks_for_both_channels_where_the_venue_takes_them_together():
+    both = (Stream("trades", "A"), Stream("quotes", "A"))
+    each = Subscriptions(both, Limits(), Patience(), Random(1))
+    each.begin(0.0)
+    assert each.next_portion(0.0) == both
