@@ -162,7 +162,7 @@ class Live:
         return self.report
 
     async def _go(self) -> None:
-        run = self.run
+        run, refused = self.run, None
         flushing = asyncio.create_task(self._flush_now_and_then(), name="rxtape-flush")
         try:
             with run.working(self.sinks):
@@ -178,12 +178,12 @@ class Live:
                         flushing.result()
                     with np.errstate(all="ignore"):
                         run.finish()
-                    if refused is not None:
-                        raise refused
                 finally:
                     flushing.cancel()
                     if self._writer is not None:
                         self._writer.close()
+            if refused is not None:
+                raise refused
         finally:
             self._health.dispose()
             self.report.alerts = Alerts(self.recent)

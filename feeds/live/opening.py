@@ -57,6 +57,8 @@ def live(
     if url is not None and len(wanted) > 1:
         raise UsageError(f"{url} is one address, and {len(wanted)} venues are named; leave out all but one, or the address")
     hours_of(hours)
+    if not isinstance(capacity, int) or capacity < 1:
+        raise UsageError(f"capacity={capacity!r}: expected how many trades may wait, a whole number above 0")
     for name, length in (("stale_after", stale_after), ("patience", patience)):
         if nanoseconds(length) <= 0:
             raise UsageError(f"{name}={length!r}: expected a length of time above 0")

@@ -171,6 +171,7 @@ class FrameFile:
     venue: Venue
     streams: tuple[Stream, ...]
     counts: Counts = field(default_factory=Counts)
+    _torn: list[Path] = field(default_factory=list, repr=False)
 
     @property
     def name(self) -> str:
@@ -204,7 +205,7 @@ class FrameFile:
         at = [0]
         lines = {self.venue.name: Lines("", self.venue.consecutive, places)}
         ingress = Ingress(lines, names, lambda: at[0], lambda: None, quotes=self.quotes, capacity=NO_LIMIT)
-        self.counts, in_order = ingress.counts, InOrder()
+        self.counts, self._torn, in_order = ingress.counts, [], InOrder()
         fault = None
         try:
             for at[0] in self._heard(ingress):
@@ -221,7 +222,7 @@ class FrameFile:
         """Let every frame be heard; when it came."""
         decoders: dict[int, Decoder] = {}
         name = f"{self.venue.name}/1"
-        for frame in chain.from_iterable(map(lines_of, self.paths)):
+        for frame in chain.from_iterable(lines_of(path, self._torn) for path in self.paths):
             yield frame.at
             decoder = decoders.setdefault(frame.on, self.venue.decoder())
             try:
@@ -232,7 +233,8 @@ class FrameFile:
     def facts(self) -> list[tuple[str, str]]:
         """What the frames said that is no row, for the report."""
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.facts().items())
-        return [("frames", counts or "nothing was heard")]
+        torn = [("torn", f"the last line of {path} is cut, as by a crash, and was left out") for path in self._torn]
+        return [("frames", counts or "nothing was heard"), *torn]
 
 
 class InOrder:
@@ -248,7 +250,8 @@ class InOrder:
         return RawRows(raw.columns | {"time": clamped, "event_time": raw.columns.get("event_time", time)}, raw.names, raw.source)
 
 
-def lines_of(path: Path) -> Iterator[Frame]:
+def lines_of(path: Path, torn: list[Path]) -> Iterator[Frame]:
+    """The lines of a file; a half last one, which a crash leaves, is noted as `torn`."""
     decode: Any = msgspec.json.Decoder(Frame).decode
     with path.open("rb") as file:
         next(file)
@@ -257,6 +260,7 @@ def lines_of(path: Path) -> Iterator[Frame]:
                 yield decode(line)
             except msgspec.MsgspecError as error:
                 if not line.endswith(b"\n"):
+                    torn.append(path)
                     return
                 raise InputError(f"{path}:{number} is no frame: {error}; expected one as rxtape record --raw writes them") from error
 

@@ -14,7 +14,7 @@ __all__ = ["live"]
 @click.argument("sources", nargs=-1)
 @click.option("--strategy", "-s", "strategies", multiple=True, metavar="NAME", help=CHOSEN, shell_complete=complete_strategy)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]PARAM=VALUE", help="A parameter of a strategy.")
-@setting_options("live", "output", "journal")
+@setting_options("live", "output", "journal", without=("output.plot", "output.plot_symbol"))
 @click.option("--json", is_flag=True, help="Alerts as JSON lines on standard output, the summary as JSON on standard error.")
 @click.pass_context
 def live(

@@ -29,6 +29,9 @@ def run_live(config: Config, strategies: Sequence[str] = (), settings: Sequence[
     with problems.noted(place_of(config.values["live.sources"])):
         feed = live_feed(config, "live binance:BTCUSDT,ETHUSDT --strategy volume_breakout")
     found = strategies_of(config, strategies, settings, feed, problems)
+    with problems.noted(place_of(config.values["output.plot"])):
+        if config.values["output.plot"].value is not None:
+            raise UsageError("a live run draws no picture; write --record FOLDER, then rxtape replay FOLDER --plot FILE")
     outputs = config.values["output.sinks"].value or ("jsonl:-" if json else "console:",)
     refuse_outputs(outputs, config.values, problems)
     problems.told()
@@ -71,7 +74,12 @@ async def go_live(
     """Run until a signal, the end of the feed, that of `end`, or for some seconds; a second signal does not wait."""
     stop = asyncio.Event()
     with on_first_signal(lambda number: stop.set()), showing(live, screen, plain):
-        await live.start()
+        try:
+            await live.start()
+        except BaseException:
+            if end is not None:
+                end.close()
+            raise
         waiting = [asyncio.create_task(each) for each in (stop.wait(), live.wait(), end) if each is not None]
         done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting:

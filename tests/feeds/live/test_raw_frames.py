@@ -69,6 +69,9 @@ def test_a_half_last_line_is_passed_over_and_one_in_the_middle_is_told(tmp_path)
     data = path.read_bytes()
     path.write_bytes(data[:-5])
     assert [number for number, _ in rows(path)[0]] == [1]
+    feed = frames(path)
+    assert [len(raw) for raw in feed.rows()] == [1]
+    assert feed.facts()[-1] == ("torn", f"the last line of {path} is cut, as by a crash, and was left out")
     path.write_bytes(data.replace(b'"at"', b'"xx"', 1))
     with pytest.raises(InputError, match=r":2 is no frame"):
         rows(path)
@@ -90,7 +93,7 @@ def test_binary_frames_are_kept_as_they_are(tmp_path):
     writer.write(START, 1, b"\xff\x00")
     writer.close()
     (path,) = tmp_path.iterdir()
-    assert [each.frame for each in raw_frames.lines_of(path)] == [b"\xff\x00"]
+    assert [each.frame for each in raw_frames.lines_of(path, [])] == [b"\xff\x00"]
 
 
 def test_text_is_kept_as_text_whatever_way_it_came(tmp_path):
