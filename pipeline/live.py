@@ -89,6 +89,7 @@ class Live:
             self._writer.refuse_another()
         self._work: asyncio.Task[None] | None = None
         self._working = asyncio.Event()
+        self._odd = False
         self._health: DisposableBase = Disposable()
 
     @property
@@ -130,7 +131,7 @@ class Live:
         warm(run.feed.columns, self._strategies, self.run.graph.symbols.limit)
         run.on_alerts = self._raised
         run.feed.on_corrected(self._taken_back)
-        run.feed.on_refused(run.put_aside)
+        run.feed.on_refused(self._put_aside)
         if self._writer is not None:
             run.on_batch = self._writer.write
         self._health = self.broker.publish_from(self.changes, topic_of_change)
@@ -203,6 +204,12 @@ class Live:
     def _accept(self, raw: RawRows) -> None:
         with np.errstate(all="ignore"):
             self.run.accept(raw)
+
+    def _put_aside(self, message: dict[str, Any]) -> None:
+        if not self._odd:
+            self._odd = True
+            self.run.on_oddity(f"{message['source']} says what cannot be read: {message['reason']}; this is told once, and all are counted")
+        self.run.put_aside(message)
 
     def _taken_back(self, symbol: str, trade_id: int | str, what: str) -> None:
         corrected = Corrected(symbol, trade_id, what, self._corrections.of(symbol, trade_id))

@@ -102,6 +102,8 @@ def words_for(error: Exception, place: str) -> str:
             return f"{place} does not answer"
         case SecurityError():
             return f"{place} redirects, and not to a place to follow: {plain(str(error))}"
+        case InvalidMessage() if error.__cause__ is not None and not isinstance(error.__cause__, EOFError):
+            return f"{place} answers what is no HTTP/1.1: {plain(str(error.__cause__ or error))}; is it wss, or ws?"
         case InvalidMessage() | EOFError():
             return f"{place} hangs up in the handshake"
         case InvalidHandshake():
