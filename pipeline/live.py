@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from pipeline.errors import JournalError, SinkError, UsageError
 from pipeline.feed import LiveFeed, reading_further
 from pipeline.graph import Fault
 from pipeline.ingest import RawRows
+from pipeline.journal.frames import Content
+from pipeline.journal.payloads import ticks_of
 from pipeline.journaling import Journaling
 from pipeline.outlet import Outlet
 from pipeline.report import Report
@@ -34,6 +36,7 @@ __all__ = ["KEPT", "Live"]
 
 KEPT = 10_000
 FLUSH_SECONDS = 1.0
+FRAMES_BACK, ROWS_BACK = 4096, 100_000
 
 
 class Live:
@@ -170,7 +173,7 @@ class Live:
                 try:
                     known = 0 if run.journal is None else run.journal.known.count
                     if known and hasattr(run.feed, "missed"):
-                        run.feed.missed(run.graph.symbols)
+                        run.feed.missed(run.graph.symbols, newest_rows(run))
                     if self._writer is not None and not known:
                         self._writer.refuse_another()
                     self._working.set()
@@ -238,6 +241,19 @@ class Live:
             except (SinkError, JournalError):
                 self.feed.close()
                 raise
+
+
+def newest_rows(run: Run) -> Iterable[Ticks]:
+    """The newest rows of a run's journal, some 100,000 of its last 4,096 frames with rows, in order."""
+    found: deque[Ticks] = deque()
+    if run.journal is not None:
+        log = run.journal.journal
+        for frame in log.read(max(log.end - FRAMES_BACK, log.first)):
+            if frame.content is Content.TICKS:
+                found.append(ticks_of(frame, run.graph.symbols))
+                while sum(map(len, found)) - len(found[0]) >= ROWS_BACK:
+                    found.popleft()
+    return found
 
 
 def warm(columns: frozenset[str], strategies: Sequence[Strategy], limit: int) -> None:

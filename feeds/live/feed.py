@@ -21,7 +21,7 @@ from pipeline.durations import SECOND
 from pipeline.errors import UnknownName, UsageError
 from pipeline.feed import ConnectionStatus, SymbolsStatus
 from pipeline.ingest import RawRows
-from pipeline.ticks import BATCH_ROWS
+from pipeline.ticks import BATCH_ROWS, Ticks
 
 __all__ = ["LiveTicks", "TimeOf"]
 
@@ -115,9 +115,11 @@ class LiveTicks:
         """How every connection and symbol is, whenever that changes."""
         return self.health.changes
 
-    def missed(self, symbols: Iterable[str]) -> None:
-        """Symbols that an earlier run has heard: where one is heard again, its first row is a GAP."""
+    def missed(self, symbols: Iterable[str], rows: Iterable[Ticks] = ()) -> None:
+        """Symbols that an earlier run has heard: where one is heard again, its first row is a GAP. Trades of its newest rows are known."""
         self.ingress.intake.away |= {self._places[name] for name in symbols if name in self._places}
+        for ticks in rows:
+            self.ingress.remember(ticks)
 
     def on_corrected(self, tell: Callable[[str, int | str, str], None]) -> None:
         """Who is told of trades that are taken back."""

@@ -9,12 +9,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
+import numpy as np
+
 from feeds.live.arrivals import StateChange
 from feeds.live.counts import Counts, Heard
 from feeds.live.intake import AHEAD, Intake
 from feeds.live.line import Line, Lines, old_first
 from feeds.venues.venue import Cancelled, Corrected, Filler, Gap, Quote, Said, Stream, Trade, Trades, Unknown
 from pipeline.ingest import RawRows
+from pipeline.ticks import Kind, Ticks
 
 __all__ = ["Ingress"]
 
@@ -198,6 +201,19 @@ class Ingress:
         """A second has passed on a living connection."""
         self.intake.beat()
         self._rouse()
+
+    def remember(self, ticks: Ticks) -> None:
+        """Rows of an earlier run: should a venue repeat their trades, they are known, as far as ids are numbers."""
+        lines = {self.names[line.place - 1]: line for lines in self.lines.values() for line in lines.trades.values()}
+        if "trade_id" not in ticks.columns:
+            return
+        rows = np.nonzero((ticks.kind == Kind.TRADE) & (ticks.columns["trade_id"] >= 0))[0]
+        times = ticks.columns.get("event_time", ticks.time)
+        for symbol, number, time in zip(
+            ticks.symbols.names(ticks.symbol[rows].tolist()), ticks.columns["trade_id"][rows].tolist(), times[rows].tolist(), strict=True
+        ):
+            if (line := lines.get(symbol)) is not None:
+                line.ids.take(number, time)
 
     # the other end
 

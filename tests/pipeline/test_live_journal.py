@@ -87,6 +87,17 @@ def test_a_run_goes_on_where_the_one_before_ended_and_says_that_it_was_away():
     assert report.of_feed[-1][1].startswith("went on after row 3 of /journal")
 
 
+def test_fault_48_what_a_venue_repeats_to_the_next_run_is_known_from_the_journal():
+    files = FaultyFiles()
+    spoken(files, prices(1, 10.0, 11.0, 12.0))
+    report, heard = spoken(files, prices(2, 11.0, 12.0, 13.0, 9.0))
+    ticks, alerts = held(files)
+    assert [number for number in ticks.columns["trade_id"].tolist() if number >= 0] == [1, 2, 3, 4, 5]
+    assert ("feed", "4 frames, 2 trades, 1 gaps, 2 duplicates") in report.of_feed
+    assert encoded(alerts) == encoded(run(ticks, Above(), late="clamp").alerts)
+    assert heard
+
+
 @settings(max_examples=tries(60), deadline=None)
 @given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=12), min_size=1, max_size=4), st.integers(0, 10**6), st.integers(1, 60))
 def test_fault_2_whatever_ends_live_runs_their_journal_gives_the_alerts_that_were_told(lives, seed, steps):

@@ -10,6 +10,8 @@ from scripted_venue import SECOND, START, Queue, live_feed, quote, trade
 
 from feeds.live.arrivals import StateChange
 from feeds.live.feed import SLEPT
+from feeds.live.line import HELD
+from feeds.live.receive_clock import ReceiveClock
 from feeds.live.trade_ids import RecentIds
 from feeds.venues.venue import Filler, Stream
 from pipeline import Strategy, alert_when, combine_latest
@@ -241,3 +243,41 @@ def test_fault_49_an_overlap_of_any_length_loses_nothing_and_tells_nothing_twice
         first = shape != "quotes"
         expected = [(at + first) / 8 for at, item in enumerate(said) if not isinstance(item, Filler)]
         assert [at for _, _, at, _, _ in rows] == expected
+
+
+def test_what_is_held_back_of_a_successor_is_bounded():
+    queue = Queue(symbols=("A",))
+    queue.hear(trade(1))
+    for number in range(2, 5000):
+        queue.hear(trade(number), connection="acme/2")
+    (held,) = queue.ingress.lines["acme"].trades["A"].held.values()
+    assert (len(held), held[0][1].trade_id) == (HELD, 5000 - HELD)
+
+
+# --- the clock of arrivals ------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 2 * SECOND), st.integers(-90 * SECOND, 90 * SECOND)), max_size=50))
+def test_arrivals_never_go_back_and_follow_a_drift_slowly(steps):
+    """Whatever the wall clock does, a second of the monotonic clock is a second, give or take half a millisecond."""
+    wall, steady = [START], [0]
+    clock = ReceiveClock(lambda: wall[0], lambda: steady[0])
+    last = clock.now()
+    for passed, off in steps:
+        steady[0] += passed
+        wall[0] = START + steady[0] + off
+        before = clock.now()
+        clock.correct()
+        assert clock.now() - before in range(500_001)
+        assert before - last <= passed
+        last = clock.now()
+
+
+def test_a_drift_is_followed():
+    wall, steady = [START], [0]
+    clock = ReceiveClock(lambda: wall[0], lambda: steady[0])
+    for _ in range(100):
+        steady[0] += SECOND
+        wall[0] = START + steady[0] + 40_000_000
+        clock.correct()
+    assert clock.now() == wall[0]
