@@ -18,6 +18,7 @@ from pipeline.errors import UsageError
 from pipeline.live import Live
 from pipeline.operators import mid, moving_average
 from pipeline.sinks.memory import MemorySink
+from pipeline.ticks import Ticks
 
 STREAMS = [Stream("trades", "A"), Stream("trades", "B")]
 
@@ -184,6 +185,51 @@ def test_fault_54_what_a_subscriber_feeds_back_is_judged_after_the_batch_under_w
     report, heard = asyncio.run(go())
     assert heard == [("A", "raised"), ("B", "raised")]
     assert report.ticks == 6
+
+
+def test_fault_54_two_feeds_on_two_threads_that_feed_each_other_are_each_judged_in_order():
+    """Each has an event loop of its own; an alert of one becomes trades of B at the other, through its loop."""
+    ready = threading.Barrier(2, timeout=5)
+    feeds, loops, reports, recorded = {}, {}, {}, {}
+
+    def work(name, other):
+        async def script(arrivals, streams):
+            loops[name] = asyncio.get_running_loop()
+            await asyncio.to_thread(ready.wait)
+            for number in range(1, 200):
+                arrivals.said("acme/1", START, [trade(number, price=float(number % 7))])
+                await asyncio.sleep(0)
+            await asyncio.to_thread(ready.wait)
+            await asyncio.sleep(0.05)
+
+        def feed_back(alert):
+            if alert.symbol == "A":
+                numbers[0] += 1
+                back = [trade(numbers[0], "B", price=float(numbers[0] % 5))]
+                loops[other].call_soon_threadsafe(feeds[other].ingress.said, "acme/1", START, back)
+
+        async def go():
+            live, batches = Live(feeds[name], Above()), []
+            live.alerts.subscribe(feed_back)
+            live.run.on_batch = batches.append
+            await live.start()
+            await live.wait()
+            reports[name], recorded[name] = await live.stop(), Ticks.concat(batches)
+
+        numbers = [0]
+        feeds[name] = live_feed(script)
+        asyncio.run(asyncio.wait_for(go(), 20))
+
+    threads = [threading.Thread(target=work, args=pair) for pair in (("left", "right"), ("right", "left"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(25)
+    assert not any(thread.is_alive() for thread in threads)
+    for name in ("left", "right"):
+        again = run(recorded[name], Above())
+        assert identity(again.alerts) == identity(reports[name].alerts)
+        assert {alert.symbol for alert in again.alerts} == {"A", "B"}
 
 
 def test_quotes_are_listened_to_only_where_somebody_asks():
