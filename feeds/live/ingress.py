@@ -147,7 +147,7 @@ class Ingress:
             return
         lines, alone = self._of.get(connection) or self._lines_of(connection), list[Line]()
         for line in filter(None, map(lines.of, streams)):
-            if (meanwhile := line.leave(connection)) is not None:
+            if (meanwhile := line.leave(connection, self._clock())) is not None:
                 for received, item in meanwhile:
                     self.intake.take(line, received, item)
             elif line.heard:
@@ -177,7 +177,8 @@ class Ingress:
         for stream in streams:
             line = lines.of(stream)
             if line is not None and line.heard_from == old and not line.held:
-                line.heard_from, line.behind = new, line.last is not None
+                line.heard_from = new
+                line.may_lag(self._clock())
 
     def refused(self, connection: str, frame: str | bytes, reason: str) -> None:
         """Count a frame that could not be read, and set it aside; where no numbering tells what was in it, the symbols it names lost it."""

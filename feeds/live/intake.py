@@ -46,7 +46,7 @@ class Intake:
             self._filler(line, received, item)
             return
         line.spoke = received
-        if line.behind and line.catches_up(item):
+        if line.behind and line.catches_up(received, item):
             return
         event = item.time
         if event is not None and event > received + AHEAD and event > self._latest() + AHEAD:

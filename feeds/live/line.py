@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 
 from feeds.live.trade_ids import ConsecutiveIds, RecentIds, TradeIds
 from feeds.venues.venue import Filler, Quote, Said, Stream, Trade
+from pipeline.durations import SECOND
 
 __all__ = ["HELD", "Line", "Lines", "old_first"]
 
 LAST = 1 << 62
 HELD = 1024
 """What is held back of a connection that is not heard yet; the oldest goes first, and was told by the other."""
+
+MOST_LAG = 5 * SECOND
+"""By which one connection may be behind another to the same venue."""
 
 Item = Trade | Quote
 Held = tuple[int, Item | Filler]
@@ -30,8 +34,8 @@ class Line:
 
     `since` is when the venue was first listened to, known from the first loss on: a trade that it repeats of later is one that was missed.
     `owes` is why a GAP row stands before the next row, and `doubted` since when that is only a doubt. `plain`: nothing of the next
-    trade has to be looked at but its id. `last` is the newest item, of those without an id; `behind`: the connection that took over may
-    not have come to it yet.
+    trade has to be looked at but its id. `last` is the newest item, of those without an id; until `behind` (ns as received) the
+    connection that took over may not have come to it yet.
     """
 
     place: int
@@ -44,7 +48,7 @@ class Line:
     owes: str = ""
     doubted: int = 0
     last: Item | None = None
-    behind: bool = False
+    behind: int = 0
     held: dict[str, deque[Held]] = field(default_factory=dict)
 
     def hears(self, connection: str, received: int, item: Item | Filler) -> bool:
@@ -55,28 +59,34 @@ class Line:
             self.held.setdefault(connection, deque(maxlen=HELD)).append((received, item))
         return self.heard_from == connection
 
-    def leave(self, connection: str) -> list[Held] | None:
+    def leave(self, connection: str, now: int) -> list[Held] | None:
         """A connection has ended. What another had said beyond it, which is heard from now on; None where there is no other."""
         self.held.pop(connection, None)
         if self.heard_from != connection:
             return []
         self.heard_from = next(iter(self.held), "")
-        return self._untold(list(self.held.pop(self.heard_from))) if self.heard_from else None
+        return self._untold(list(self.held.pop(self.heard_from)), now) if self.heard_from else None
 
-    def _untold(self, held: list[Held]) -> list[Held]:
+    def _untold(self, held: list[Held], now: int) -> list[Held]:
         """What of it has not been told; where nothing of it is known, that is a matter of time. Ids that count up tell it by themselves."""
         if isinstance(self.ids, ConsecutiveIds) and self.last is None:
             return held
         items = [(received, item) for received, item in held if not isinstance(item, Filler)]
         told = [at for at, (_, item) in enumerate(items) if self._has_told(item)]
         rest = items[told[-1] + 1 :] if told else [each for each in items if each[1].time is not None or each[0] > self.spoke]
-        self.behind = self.last is not None and not rest
+        if not rest:
+            self.may_lag(now)
         return [*rest]
 
-    def catches_up(self, item: Item) -> bool:
+    def may_lag(self, now: int) -> None:
+        """The connection that is heard now may say some things again, for a short while: a numbering may begin anew at any time."""
+        self.behind = now + MOST_LAG if self.last is not None else 0
+
+    def catches_up(self, received: int, item: Item) -> bool:
         """Whether this is still what the other connection has told, up to its last."""
-        known = self._has_told(item)
-        self.behind = known and str(item) != str(self.last)
+        known = received < self.behind and self._has_told(item)
+        if not known or str(item) == str(self.last):
+            self.behind = 0
         return known
 
     def _has_told(self, item: Item) -> bool:

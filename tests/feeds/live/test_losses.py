@@ -245,6 +245,17 @@ def test_fault_49_an_overlap_of_any_length_loses_nothing_and_tells_nothing_twice
         assert [at for _, _, at, _, _ in rows] == expected
 
 
+def test_a_numbering_that_begins_anew_at_a_handover_is_not_waited_for():
+    queue = Queue(symbols=("A",))
+    queue.hear(quote(1.0)._replace(time=None, number=900))
+    queue.ingress.handed_over("acme/1", "acme/2", BOTH)
+    queue.ingress.lost("acme/1", BOTH, "replaced by acme/2")
+    for second in range(8):
+        queue.hear(quote(2.0 + second)._replace(time=None, number=1 + second), connection="acme/2")
+        queue.time.pass_seconds(1)
+    assert [bid for _, _, _, bid, _ in queue.rows()] == [1.0, 7.0, 8.0, 9.0]
+
+
 def test_what_is_held_back_of_a_successor_is_bounded():
     queue = Queue(symbols=("A",))
     queue.hear(trade(1))
