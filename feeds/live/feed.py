@@ -260,6 +260,8 @@ class LiveTicks:
         if unknown := self.ingress.counts.unknown:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in some_of(unknown))
             rows.append(("unknown", f"messages of kinds that nobody reads: {kinds}"))
+        if unasked := self.ingress.counts.unasked:
+            rows.append(("unasked", f"{unasked:,} messages about symbols nobody asked for, such as {self.ingress.unasked!r}"))
         if self._refused:
             rows.append(("refused", f"{self.ingress.counts.refused:,} messages; the first: {self._refused}"))
         if reconnects := self.health.reconnects.total():

@@ -51,6 +51,7 @@ class Ingress:
         self._room.set()
         self._impatient = self.closing = False
         self._asleep = True
+        self.unasked = ""
         self.on_corrected: Callable[[str, int | str, str], None] = lambda symbol, trade_id, what: None
         self.on_refused: Callable[[str, str | bytes, str], None] = lambda connection, frame, reason: None
         self.on_denied: Callable[[str, str], None] = lambda symbol, reason: None
@@ -74,6 +75,7 @@ class Ingress:
                 line = (lines.trades if type(item) is Trade else lines.quotes).get(item.symbol)
                 if line is None:
                     intake.counts.unasked += 1
+                    self.unasked = self.unasked or item.symbol
                 elif line.heard_from == connection or line.hears(connection, received, item):
                     intake.take(line, received, item)
                 if item.time is not None:

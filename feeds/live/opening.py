@@ -14,8 +14,8 @@ from feeds.venues.json_fields import JsonFields
 from feeds.venues.json_mapping import json_fields
 from feeds.venues.venue import Channel, Venue
 from pipeline.durations import SECOND, Duration, nanoseconds
-from pipeline.errors import UsageError
-from pipeline.plugins import load
+from pipeline.errors import UnknownName, UsageError
+from pipeline.plugins import load, plugins
 
 __all__ = ["live"]
 
@@ -85,6 +85,8 @@ def source_of(source: str, url: str | None, tables: Mapping[str, Any]) -> tuple[
     if not colon or not symbols:
         example = "json:wss://host/path#ONE,TWO" if address else "binance:BTCUSDT,ETHUSDT"
         raise UsageError(f"{source!r} names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as {example}")
+    if name not in tables and name not in (known := {plugin.name for plugin in plugins("venue")}):
+        raise UnknownName("venue", name, known | set(tables))
     venue: Venue = json_fields(name, tables[name]) if name in tables else load("venue", name)()
     if isinstance(venue, JsonFields) and address:
         venue = venue.at(address)

@@ -14,7 +14,7 @@ NOT_FOR_YOU = {401: "who you are is not accepted", 403: "access is forbidden", 4
 TOO_MANY = {418: ("banned for too many requests", 300.0), 429: ("too many requests", 60.0)}
 """And the seconds to wait where nothing is said."""
 REFUSED_CODES = {3000: "unauthorized", 3003: "forbidden"}
-TOO_BIG = 1009
+TOO_BIG, NOT_FOUND = 1009, 404
 LONGEST_TEXT = 200
 
 
@@ -57,7 +57,8 @@ def of_status(status: int, headers: Mapping[str, str], place: str, wall: float, 
     if status in TOO_MANY or told is not None:
         words, seconds = TOO_MANY.get(status, ("not now", 0.0))
         return Verdict("wait", f"{place} answers HTTP {status}: {words}", min(seconds if told is None else told, longest_wait))
-    return Verdict("retry", f"{place} answers HTTP {status}, expected 101 (websocket)")
+    path = "; is the path of the address right?" if status == NOT_FOUND else ""
+    return Verdict("retry", f"{place} answers HTTP {status}, expected 101 (websocket){path}")
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:

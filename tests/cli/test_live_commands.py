@@ -184,6 +184,7 @@ WRONG = {
     ("live", "binance:A1", "--url", "http://x"): "url: 'http://x' is no address of a websocket; expected one such as wss://host/path",
     ("live", "binance:AAA", "binance:BBB"): "binance is named twice; write its symbols together: binance:ONE,TWO",
     ("live", "json:wss://host/path"): "'json:wss://host/path' names no venue with symbols; write it as venue:SYMBOL,SYMBOL, such as json:",
+    ("live", "mine:A", "--config", "mine.toml"): "no venue named 'mine'; did you mean 'mina'?",
     ("live", "json:ws://host:99999/#A"): "json: 'ws://host:99999/' is no address of a websocket; expected one such as wss://host/path",
     ("live", "json:ws://[::1/?token=abc#A"): "json: 'ws://[::1/' is no address of a websocket; expected one such as wss://host/path",
     ("live", "json:wss://a/#A", "json:wss://b/#B"): "json is named twice; give each a table [venue.NAME] of the configuration",
@@ -198,5 +199,6 @@ WRONG = {
 
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)
 def test_what_is_wrong_is_told_in_one_line(folder, words):
+    Path("mine.toml").write_text('[venue.mina]\nurl = "wss://a/"\n')
     said = problems(rxtape(*words, *(["-s", "above.py"] if words[0] == "live" else [])))
     assert any(line.startswith(WRONG[words]) for line in said), said

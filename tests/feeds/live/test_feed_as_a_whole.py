@@ -13,7 +13,7 @@ from feeds.live.arrivals import StateChange
 from feeds.live.feed import LiveTicks
 from feeds.live.hours import hours
 from feeds.live.receive_clock import ReceiveClock
-from feeds.venues.venue import Limits, Stream
+from feeds.venues.venue import Limits, Stream, Unknown
 from pipeline.errors import UsageError
 from pipeline.live import Live
 from pipeline.runner import run
@@ -167,6 +167,16 @@ def test_health_tells_what_was_lost_what_is_quiet_and_what_is_in_doubt():
     assert "A is GAPPED: 1 trades missed" in told
     assert "B is DOWN: the venue refuses its trades: no such symbol" in told
     assert {each.since for each in changes} <= {1000.0, 1006.0, 1065.0, 1067.0}, "all by the monotonic clock"
+
+
+def test_what_nobody_asked_for_and_what_nobody_reads_is_named():
+    async def script(arrivals, time):
+        change(arrivals, "live")
+        arrivals.said("acme/1", START, [trade(1, "a"), trade(1, "b"), *[Unknown("status")] * 2, Unknown("hello")])
+
+    facts = dict(lived(scripted(script)).facts())
+    assert facts["unasked"] == "2 messages about symbols nobody asked for, such as 'a'"
+    assert facts["unknown"] == "messages of kinds that nobody reads: 2 status, 1 hello"
 
 
 def test_while_a_stop_says_goodbye_nobody_is_said_to_be_down():
