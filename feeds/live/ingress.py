@@ -46,6 +46,8 @@ class Ingress:
         self._waiting = self.intake.waiting
         self._of: dict[str, Lines] = {}
         self._began: dict[str, int] = {}
+        self._owing: dict[str, list[Line]] = {}
+        self._living = set[str]()
         self.heard: dict[str, Heard] = {}
         self._room = asyncio.Event()
         self._room.set()
@@ -70,6 +72,8 @@ class Ingress:
         heard, intake = self.heard[connection], self.intake
         intake.counts.frames += 1
         heard.frames += 1
+        if connection in self._owing:
+            self._heard_again(connection, received, items)
         for item in items if len(items) == 1 else old_first(items):
             if isinstance(item, MARKET):
                 line = (lines.trades if type(item) is Trade else lines.quotes).get(item.symbol)
@@ -88,7 +92,7 @@ class Ingress:
         """Queue trades of one frame each: at once as many as are simply the next ones, then one by one."""
         lines = self._of.get(connection) or self._lines_of(connection)
         places = list[int]()
-        if not self.intake.losing and self.has_room(len(trades.time)) and max(trades.time) <= received + AHEAD:
+        if not self.intake.losing and not self._owing and self.has_room(len(trades.time)) and max(trades.time) <= received + AHEAD:
             for symbol, event, number in zip(trades.symbol, trades.time, trades.trade_id, strict=True):
                 line = lines.trades.get(symbol)
                 if line is None or line.heard_from != connection or not line.plain or not line.ids.follows(number, event):
@@ -157,7 +161,18 @@ class Ingress:
             if not line.heard:
                 line.since = min(line.since, self._began.get(connection, line.since))
         self.intake.cut_off(alone, reason)
+        if alone:
+            self._owing[connection] = alone
         self._rouse()
+
+    def _heard_again(self, connection: str, received: int, items: Sequence[Said]) -> None:
+        """What was lost has its end, before anything new of the connection moves the time on; of its own line an item tells more."""
+        first = next((item for item in items if isinstance(item, MARKET) and not item.old), None)
+        if first is not None:
+            lines = self._of[connection]
+            own = (lines.trades if isinstance(first, Trade) else lines.quotes).get(first.symbol)
+            owing = [line for line in self._owing.pop(connection) if line.heard_from in ("", connection)]
+            self.intake.pay_all(owing, received, own)
 
     def doubted(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """Streams that may have been dropped; on which nobody has spoken yet, nothing is missed."""
@@ -196,12 +211,15 @@ class Ingress:
 
     def changed(self, change: StateChange) -> None:
         """Pass on a change of state."""
+        (self._living.add if change.state == "live" else self._living.discard)(change.connection)
         if change.state == "subscribing":
             self._began.setdefault(change.connection, self._clock())
         self._on_change(change)
 
     def beat(self) -> None:
         """A second has passed on a living connection."""
+        for connection in self._living & self._owing.keys():
+            self.intake.pay_all(self._owing.pop(connection), self._clock())
         self.intake.beat()
         self._rouse()
 

@@ -60,7 +60,7 @@ class Intake:
             return
         if not line.heard:
             self._first(line, received, time)
-        self._pay(line, received)
+        self.pay(line, received)
         line.last = item
         self.counts.quotes += 1
         self.tape.moved(time, received)
@@ -96,7 +96,9 @@ class Intake:
             self.tell_losses(received)
         if missed:
             self._missed(line, missed, received)
-        self._pay(line, received)
+        elif trade.trade_id is not None and isinstance(line.ids, ConsecutiveIds):
+            line.owes = ""  # numbers show that nothing was missed
+        self.pay(line, received)
         line.plain = True
         if trade.trade_id is None:
             line.last = trade
@@ -138,15 +140,14 @@ class Intake:
             self.gap(line.place, reason, received)
 
     def cut_off(self, lines: Iterable[Line], reason: str) -> None:
-        """Nobody hears these any more: a GAP for each symbol where the tape stood, and one where it is heard again.
+        """Nobody hears these any more: a GAP for each symbol where the tape stood; `pay` puts one where they are heard again.
 
-        Whoever slept, or waited in vain for a sign of life, moves no time on. Ids that count up tell by themselves whether any is missing.
+        Whoever slept, or waited in vain for a sign of life, moves no time on.
         """
         gone = dict[int, None]()
         for line in lines:
             gone[line.place] = None
-            line.plain = False
-            line.owes, line.doubted = "" if isinstance(line.ids, ConsecutiveIds) else reason, 0
+            line.owes, line.doubted, line.plain = reason, 0, False
         at = min(self._clock(), self.tape.at + LIVES)
         for place in gone:
             self.gap(place, reason, at)
@@ -161,11 +162,24 @@ class Intake:
         if not line.owes and not isinstance(line.ids, ConsecutiveIds):
             line.owes, line.doubted, line.plain = reason, self._clock(), False
 
-    def _pay(self, line: Line, received: int) -> None:
+    def pay(self, line: Line, received: int) -> None:
+        """The end of what was lost of a line, if something was."""
         if line.owes:
             if not line.doubted or received - line.doubted < AT_ONCE:
                 self.gap(line.place, line.owes, received)
             line.owes, line.doubted = "", 0
+
+    def pay_all(self, lines: Sequence[Line], received: int, own: Line | None = None) -> None:
+        """As `pay`, once for a symbol; `own` is the line of the item that is about to come, which tells by itself."""
+        told = set[int]()
+        for line in lines:
+            if line is not own:
+                if line.place in told:
+                    line.owes = ""
+                told.add(line.place)
+                self.pay(line, received)
+        if own is not None and own.place in told:
+            own.owes = ""
 
     def tell_losses(self, received: int) -> None:
         """There is room again: a GAP row for each symbol of which something was left out."""

@@ -92,18 +92,42 @@ def test_a_machine_whose_clock_is_wrong_is_told_of_it():
 # --- outages -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("quotes", [True, False])
 @pytest.mark.parametrize("hear", [trade, named])
-def test_an_outage_has_a_gap_at_both_ends_unless_numbers_tell_that_nothing_was_missed(hear):
-    """Windows that begin within the outage are as little whole as those that span its beginning."""
-    queue = Queue(symbols=("A",), consecutive=hear is trade)
-    queue.hear(hear(1), quote(5.0, seconds=1))
+def test_an_outage_has_a_gap_at_both_ends_unless_numbers_tell_that_nothing_was_missed(hear, quotes):
+    """Windows that begin within the outage are as little whole as those that span its beginning; of quotes no number tells."""
+    queue = Queue(symbols=("A",), consecutive=hear is trade, quotes=quotes)
+    queue.hear(hear(1), *[quote(5.0, seconds=1)] * quotes)
     queue.ingress.lost("acme/1", BOTH, "the line broke")
     queue.time.pass_seconds(300)
-    queue.hear(hear(2, seconds=301), hear(3, seconds=302), connection="acme/1")
-    queue.hear(quote(5.0, seconds=303), quote(6.0, seconds=304), connection="acme/1")
+    queue.hear(hear(2, seconds=301), hear(3, seconds=302))
+    queue.hear(*[quote(6.0, seconds=304)] * quotes)
     found = [kind for kind, _ in kinds(queue)]
-    again = [] if hear is trade else ["GAP"]
-    assert found == ["TRADE", "QUOTE", "GAP", *again, "TRADE", "TRADE", "GAP", "QUOTE", "QUOTE"]
+    again = [] if hear is trade and not quotes else ["GAP"]
+    assert found == ["TRADE", *["QUOTE"] * quotes, "GAP", *again, "TRADE", "TRADE", *["QUOTE"] * quotes]
+
+
+@pytest.mark.parametrize("consecutive", [True, False])
+@pytest.mark.parametrize("moves_on", ["another symbol", "a second of silence"])
+def test_a_symbol_that_is_quiet_after_an_outage_has_its_end_before_time_moves_on(consecutive, moves_on):
+    """A rule that hears time pass, and not the symbol, must not take what is unknown for a quiet market."""
+    queue = Queue(symbols=("A", "B"), consecutive=consecutive, quotes=False)
+    hear = trade if consecutive else named
+    streams = [Stream("trades", "A"), Stream("trades", "B")]
+    queue.hear(hear(1), hear(1, "B"))
+    queue.ingress.lost("acme/1", streams, "the line broke")
+    queue.time.pass_seconds(300)
+    queue.ingress.changed(StateChange("acme/1", "live", "", 0.0))
+    queue.hear(hear(1, old=True))
+    if moves_on == "another symbol":
+        queue.hear(hear(2, seconds=301))
+    else:
+        queue.beat()
+    after = [(kind, symbol) for kind, symbol, *_ in queue.rows()][4:]
+    assert after == [("GAP", "B"), ("TRADE", "A")][: 2 if moves_on == "another symbol" else 1]
+    queue.time.pass_seconds(1)
+    queue.beat()
+    assert [(kind, symbol) for kind, symbol, *_ in queue.rows()] == [("HEARTBEAT", "")]
 
 
 def test_what_a_venue_repeats_up_to_what_is_known_leaves_no_second_gap():
