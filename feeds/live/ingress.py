@@ -92,7 +92,12 @@ class Ingress:
         """Queue trades of one frame each: at once as many as are simply the next ones, then one by one."""
         lines = self._of.get(connection) or self._lines_of(connection)
         places = list[int]()
-        if not self.intake.losing and not self._owing and self.has_room(len(trades.time)) and max(trades.time) <= received + AHEAD:
+        if (
+            not self.intake.losing
+            and connection not in self._owing
+            and self.has_room(len(trades.time))
+            and max(trades.time) <= received + AHEAD
+        ):
             for symbol, event, number in zip(trades.symbol, trades.time, trades.trade_id, strict=True):
                 line = lines.trades.get(symbol)
                 if line is None or line.heard_from != connection or not line.plain or not line.ids.follows(number, event):
