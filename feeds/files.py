@@ -92,7 +92,9 @@ def matches(pattern: str) -> list[Path]:
 
 def recording(folder: Path) -> list[Path]:
     """The files of a tape that was recorded into a folder, in order of time; without one those of the frames, if they were kept."""
-    tape = sorted(folder.glob("tape-*.arrow")) or sorted(folder.glob("*.frames"))
+    # a crash, or a full disk, may leave one that has not begun
+    begun = [path for path in sorted([*folder.glob("tape-*.arrow"), *folder.glob("*.frames")]) if path.stat().st_size]
+    tape = [path for path in begun if path.suffix == ".arrow"] or begun
     if not tape:
         raise UsageError(f"{folder} is a folder without a recorded tape (tape-*.arrow); name its files: '{folder}/*.csv'")
     return tape

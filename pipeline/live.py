@@ -42,11 +42,10 @@ FRAMES_BACK, ROWS_BACK = 4096, 100_000
 class Live:
     """A live feed, strategies and sinks, as a run that is started and stopped; it owns the graph while it runs.
 
-    `record` is a folder for the tape, as it is judged: replaying it gives the same alerts, ids included; a run that goes on in its journal
-    goes on in the folder, too. Rows later than
-    others of the tape are kept at the newest time, with their own in `event_time`; rows that are no ticks are counted, and
-    written to the file `quarantine` if there is one. With a `journal`, a folder, rows and alerts are on the disk before an alert
-    leaves, and the next run goes on where this one ends, after a crash too. The newest 10,000 alerts are kept for the report.
+    `record` is a folder for the tape, as it is judged: replaying it gives the same alerts, ids included. Rows later than others of the
+    tape are kept at the newest time, with their own in `event_time`; rows that are no ticks are counted, and written to the file
+    `quarantine` if there is one. With a `journal`, a folder, rows and alerts are on the disk before an alert leaves, and the next run goes
+    on where this one ends, after a crash too; it is a recording as well. The newest 10,000 alerts are kept for the report.
 
     Everything happens on the event loop that `start` is awaited on, a notebook's too: a strategy that takes long holds it up.
 
@@ -75,6 +74,10 @@ class Live:
     ) -> None:
         if not isinstance(feed, LiveFeed):
             raise UsageError(f"{type(feed).__name__} is no live feed; one that ends goes into run(feed, ...)")
+        if record is not None and journal is not None:
+            raise UsageError(
+                "a journal holds the tape as well, over restarts: leave out record; rxtape journal export writes such a folder"
+            )
         self.run = Run(
             feed, *strategies, late="clamp", on_bad="skip", max_symbols=max_symbols, quarantine=quarantine, keep_alerts=False,
             broker=broker, journal=journal, on_fault=on_fault, on_hang=on_hang,
@@ -88,8 +91,6 @@ class Live:
         self._corrected: Outlet[Corrected] = Outlet(self._subscriber_failed)
         self._corrections = Corrections()
         self._writer = None if record is None else TapeWriter(record)
-        if self._writer is not None and journal is None:
-            self._writer.refuse_another()
         self._work: asyncio.Task[None] | None = None
         self._working = asyncio.Event()
         self._odd = False
@@ -174,8 +175,6 @@ class Live:
                     known = 0 if run.journal is None else run.journal.known.count
                     if known and hasattr(run.feed, "missed"):
                         run.feed.missed(run.graph.symbols, newest_rows(run))
-                    if self._writer is not None and not known:
-                        self._writer.refuse_another()
                     self._working.set()
                     refused = await self._listened()
                     if flushing.done():
@@ -244,15 +243,16 @@ class Live:
 
 
 def newest_rows(run: Run) -> Iterable[Ticks]:
-    """The newest rows of a run's journal, some 100,000 of its last 4,096 frames with rows, in order."""
-    found: deque[Ticks] = deque()
+    """The newest rows of a run's journal, in order: those of its last 4,096 frames, some 100,000 at most."""
+    found, rows = deque[Ticks](), 0
     if run.journal is not None:
         log = run.journal.journal
         for frame in log.read(max(log.end - FRAMES_BACK, log.first)):
             if frame.content is Content.TICKS:
                 found.append(ticks_of(frame, run.graph.symbols))
-                while sum(map(len, found)) - len(found[0]) >= ROWS_BACK:
-                    found.popleft()
+                rows += len(found[-1])
+                while rows - len(found[0]) >= ROWS_BACK:
+                    rows -= len(found.popleft())
     return found
 
 

@@ -18,8 +18,8 @@ ROWS_A_FILE = 5_000_000
 class TapeWriter:
     """Writes batches to `FOLDER/tape-TIME-N.arrow`; rows are on their way to the disk after `flush`, or when 8,192 are there.
 
-    Every file is an Arrow stream, which can be read up to its last whole batch after a crash. In a folder that holds a tape
-    already it goes on; `refuse_another` is for whoever begins one.
+    Every file is an Arrow stream, which can be read up to its last whole batch after a crash. A folder that holds a tape
+    already is refused: two tapes are not one.
 
     >>> from tempfile import TemporaryDirectory
     >>> from pipeline.checks import tape_of
@@ -33,7 +33,7 @@ class TapeWriter:
 
     def __init__(self, folder: str | Path, rows_a_file: int = ROWS_A_FILE) -> None:
         self.folder = Path(folder)
-        self._rows_a_file, self._waiting, self._rows, self._in_file = rows_a_file, list[Ticks](), 0, 0
+        self._rows_a_file, self._waiting, self._rows, self._in_file, self._files = rows_a_file, list[Ticks](), 0, 0, 0
         self._columns: dict[str, np.dtype[Any]] = {}
         self._sink: Any = None
         self._stream: Any = None
@@ -42,13 +42,8 @@ class TapeWriter:
             known = sorted(self.folder.glob("tape-*.arrow"))
         except OSError as error:
             raise UsageError(f"{self.folder} cannot be made: {error.strerror or error}") from error
-        self._known = known[0].name if known else ""
-        self._files = max((int(number) for path in known if (number := path.stem.rpartition("-")[2]).isdecimal()), default=0)
-
-    def refuse_another(self) -> None:
-        """Raises UsageError where the folder holds a tape already: two tapes are not one."""
-        if self._known:
-            raise UsageError(f"{self.folder} holds a tape already ({self._known}); name another folder, a tape is one recording")
+        if known:
+            raise UsageError(f"{self.folder} holds a tape already ({known[0].name}); name another folder, a tape is one recording")
 
     def write(self, ticks: Ticks) -> None:
         """Add a batch; one of other columns than those before begins a file of its own."""

@@ -10,11 +10,12 @@ from pipeline.durations import SECOND
 __all__ = ["Clock", "LoopClock", "Timer", "awake_ns"]
 
 
+GOES_ON: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+
 def awake_ns() -> int:
     """ns, monotonic, and going on while the machine sleeps: the clock since boot on Linux, macOS's and Windows' own."""
-    if not hasattr(time, "clock_gettime_ns"):
-        return time.monotonic_ns()
-    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.monotonic_ns() if GOES_ON is None else time.clock_gettime_ns(GOES_ON)
 
 
 class Timer(Protocol):

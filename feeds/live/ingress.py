@@ -187,11 +187,11 @@ class Ingress:
                 self.intake.doubt(line, reason)
 
     def denied(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
-        """Pass on that nothing will come of these streams."""
+        """Pass on that nothing will come of these symbols; of quotes the connection tells."""
         lines = self._of.get(connection) or self._lines_of(connection)
         for stream in streams:
-            if (line := lines.of(stream)) is not None:
-                self.on_denied(self.names[line.place - 1], f"the venue refuses its {stream.channel}: {reason}")
+            if stream.channel == "trades" and (line := lines.of(stream)) is not None:
+                self.on_denied(self.names[line.place - 1], f"the venue refuses its trades: {reason}")
 
     def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
         """The lines that the new connection has not spoken on yet are its own from now on; on the others, what it said comes in."""

@@ -60,6 +60,8 @@ class Intake:
             return
         if not line.heard:
             self._first(line, received, time)
+        if item.old and line.doubted:  # how the book is, because it was asked for: no sign of a loss
+            line.owes, line.doubted = "", 0
         self.pay(line, received)
         line.last = item
         self.counts.quotes += 1
@@ -75,7 +77,7 @@ class Intake:
     def _trade(self, line: Line, received: int, trade: Trade, time: int, event: int) -> None:
         """A trade: `time` is that of the tape, `event` that of the venue."""
         counts, waiting = self.counts, self.waiting
-        missed = NEW if trade.trade_id is None else line.ids.take(trade.trade_id, event)
+        missed = NEW if trade.trade_id is None else line.ids.take(trade.trade_id, trade.time or 0, trade.old)
         if missed == DUPLICATE:
             counts.duplicates += 1
             if trade.old:  # what the venue repeats reaches back to what is known: the hole is filled
@@ -135,8 +137,8 @@ class Intake:
 
     def hole(self, line: Line, reason: str, received: int) -> None:
         """A trade was lost here: one GAP, until the symbol trades again."""
-        if line.plain:
-            line.plain = False
+        if line.plain or line.doubted:
+            line.plain, line.owes, line.doubted = False, "", 0
             self.gap(line.place, reason, received)
 
     def cut_off(self, lines: Iterable[Line], reason: str) -> None:

@@ -13,7 +13,7 @@ from feeds.live.arrivals import Arrivals, StateChange
 from feeds.live.clock import Clock, Timer
 from feeds.live.connection import Connection
 from feeds.live.refusals import of_end, of_failure, plain
-from feeds.live.secrecy import hidden
+from feeds.live.secrecy import hidden, secrets_of
 from feeds.live.sockets import Dial, HeardAtOnce, part, place_of
 from feeds.venues.venue import BadFrame, Decoder, ManyAtOnce
 from pipeline.errors import SinkError
@@ -52,6 +52,7 @@ class KeptConnection:
         self.name, self.machine, self.arrivals, self.owner, self.clock = name, machine, arrivals, owner, clock
         self.predecessor: KeptConnection | None = None
         self._received, self._dial = received, dial
+        self._secrets = secrets_of(machine.venue)
         self._talk: asyncio.Task[None] | None = None
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._timer: Timer | None = None
@@ -108,10 +109,7 @@ class KeptConnection:
 
     def _without_secrets(self, text: str) -> str:
         """What a venue says, without the keys that it may repeat."""
-        return hidden(text, self.machine.venue)
-
-    def _refuse(self, frame: bytes, reason: str) -> None:
-        self.arrivals.refused(self.name, hidden(frame, self.machine.venue), self._without_secrets(reason))
+        return hidden(text, self._secrets)
 
     def _arm(self) -> None:
         if self.machine.due == self._armed_for:
@@ -143,7 +141,7 @@ class KeptConnection:
         except ConnectionClosed as closed:
             verdict = of_end(closed)
             if verdict.frame:
-                self._refuse(b"", verdict.frame)
+                self.arrivals.refused(self.name, b"", self._without_secrets(verdict.frame))
             self._do(self.machine.ended(self.clock.now(), verdict))
         finally:
             writing.cancel()
@@ -163,7 +161,7 @@ class KeptConnection:
             if arrivals.full:
                 socket.hear = None
 
-        if isinstance(decoder, ManyAtOnce):
+        if isinstance(decoder, ManyAtOnce) and not self._secrets:
             together = self._hearing_together(decoder)
 
             def all_at_once(frames: Sequence[bytes]) -> bool:
@@ -191,20 +189,23 @@ class KeptConnection:
 
     def _hearing(self, decoder: Decoder) -> Callable[[bytes], None]:
         """What is written for the busiest moment: a frame costs its decoding, and little else."""
+        secrets = self._secrets
         arrivals, machine, name, now, received, decode = (
             self.arrivals, self.machine, self.name, self.clock.now, self._received, decoder.decode,
         )  # fmt: skip
 
         def hear(frame: bytes) -> None:
             stamp = received()
+            if secrets:
+                frame = hidden(frame, secrets)
             try:
                 items = decode(frame)
             except BadFrame as bad:
-                self._refuse(frame, bad.reason)
+                arrivals.refused(name, frame, bad.reason)
             except SinkError:
                 raise
             except Exception as error:  # noqa: BLE001  # a fault in a codec costs one frame, never the connection
-                self._refuse(frame, f"the codec of {machine.venue.name} failed: {type(error).__name__}: {plain(str(error))}")
+                arrivals.refused(name, frame, f"the codec of {machine.venue.name} failed: {type(error).__name__}: {plain(str(error))}")
             else:
                 arrivals.said(name, stamp, items)
                 actions = machine.heard(now(), items)

@@ -74,6 +74,8 @@ class Line:
         items = [(received, item) for received, item in held if not isinstance(item, Filler)]
         told = [at for at, (_, item) in enumerate(items) if self._has_told(item)]
         rest = items[told[-1] + 1 :] if told else [each for each in items if each[1].time is not None or each[0] > self.spoke]
+        if not told and len(held) == HELD:
+            self.owes, self.doubted, self.plain = "more came on another connection than is held back", 0, False
         if not rest:
             self.may_lag(now)
         return [*rest]
@@ -85,14 +87,17 @@ class Line:
     def catches_up(self, received: int, item: Item) -> bool:
         """Whether this is still what the other connection has told, up to its last."""
         known = received < self.behind and self._has_told(item)
-        if not known or str(item) == str(self.last):
+        if not known or self._is_last(item):
             self.behind = 0
         return known
 
     def _has_told(self, item: Item) -> bool:
         if isinstance(item, Trade) and item.trade_id is not None:
             return isinstance(self.ids, RecentIds) and self.ids.knows(item.trade_id, item.time or 0)
-        return str(item) == str(self.last) or self._is_older(item)
+        return self._is_last(item) or self._is_older(item)
+
+    def _is_last(self, item: Item) -> bool:
+        return self.last is not None and str(item._replace(old=False)) == str(self.last._replace(old=False))
 
     def _is_older(self, item: Item) -> bool:
         """Whether an item without an id comes before the last, by the venue's number or else by time."""

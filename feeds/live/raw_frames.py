@@ -17,9 +17,9 @@ import numpy as np
 from feeds.live.counts import Counts
 from feeds.live.ingress import Ingress
 from feeds.live.line import Lines
-from feeds.live.secrecy import hidden
 from feeds.live.wrapped import Wrapped
 from feeds.reading import Reading
+from feeds.venues.json_mapping import json_fields
 from feeds.venues.venue import BadFrame, Channel, Decoder, Said, Stream, Venue
 from pipeline.alerts import format_time
 from pipeline.errors import InputError, SinkError, UsageError
@@ -36,12 +36,13 @@ NO_LIMIT = 1 << 60
 PLAIN = Reading()
 
 
-class Header(msgspec.Struct, rename={"format": "rxtape"}):
-    """The first line of a file."""
+class Header(msgspec.Struct, omit_defaults=True, rename={"format": "rxtape"}):
+    """The first line of a file; `fields` is what names those of a venue that a configuration describes."""
 
     format: str
     venue: str
     streams: list[tuple[Channel, str]]
+    fields: dict[str, Any] | None = None
 
 
 class Frame(msgspec.Struct, omit_defaults=True):
@@ -59,37 +60,54 @@ class Frame(msgspec.Struct, omit_defaults=True):
 
 
 class FrameWriter:
-    """Writes frames of one venue to `FOLDER/VENUE-TIME-N.frames`, a new file whenever one has 256 MiB."""
+    """Writes frames of one venue to `FOLDER/VENUE-TIME-N.frames`, a new one after each 256 MiB; numbers go on after those in the folder."""
 
-    def __init__(self, folder: str | Path, venue: str, streams: Sequence[Stream], bytes_a_file: int = BYTES_A_FILE) -> None:
-        self.folder, self.venue, self.streams, self._bytes_a_file = Path(folder), venue, streams, bytes_a_file
+    def __init__(
+        self,
+        folder: str | Path,
+        venue: str,
+        streams: Sequence[Stream],
+        fields: dict[str, Any] | None = None,
+        bytes_a_file: int = BYTES_A_FILE,
+    ) -> None:
+        self.folder, self.venue, self.streams, self.fields, self._bytes_a_file = Path(folder), venue, streams, fields, bytes_a_file
         self._file: BinaryIO | None = None
-        self._files = self._written = 0
+        self._written = 0
         self._encode = msgspec.json.Encoder().encode
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            numbers = (path.stem.rpartition("-")[2] for path in self.folder.glob(f"{venue}-*.frames"))
+            self._files = max((int(number) for number in numbers if number.isdecimal()), default=0)
         except OSError as error:
             raise UsageError(f"{self.folder} cannot be made: {error.strerror or error}") from error
 
     def write(self, at: int, connection: int, frame: str | bytes) -> None:
         """Add a frame; it is on its way to the disk when this returns. Raises SinkError where it cannot be written."""
-        line = line_of(at, connection, frame)
+        line = self._encode(line_of(at, connection, frame)) + b"\n"
         try:
-            file = self._file or self._opened(at)
-            self._written += written(file, self._encode(line) + b"\n")
+            if self._file is None:
+                self._begin(at, line)
+            else:
+                self._written += written(self._file, line)
         except OSError as error:
             raise SinkError(f"the frames in {self.folder} cannot be written: {error.strerror or error}") from error
         if self._written >= self._bytes_a_file:
             self.close()
 
-    def _opened(self, at: int) -> BinaryIO:
+    def _begin(self, at: int, line: bytes) -> None:
+        """A new file, with its first frame; none where the disk does not take both."""
         self._files += 1
         began = format_time(at // 10**9 * 10**9).translate(str.maketrans("", "", "-:"))
-        file: BinaryIO = (self.folder / f"{self.venue}-{began}-{self._files:04}.frames").open("xb", buffering=0)
-        header = Header("frames 1", self.venue, [(each.channel, each.symbol) for each in self.streams])
-        self._written = written(file, self._encode(header) + b"\n")
+        path = self.folder / f"{self.venue}-{began}-{self._files:04}.frames"
+        header = Header("frames 1", self.venue, [(each.channel, each.symbol) for each in self.streams], self.fields)
+        file: BinaryIO = path.open("xb", buffering=0)
+        try:
+            self._written = written(file, self._encode(header) + b"\n" + line)
+        except OSError:
+            file.close()
+            path.unlink()
+            raise
         self._file = file
-        return file
 
     def close(self) -> None:
         """Close the file under way."""
@@ -128,7 +146,7 @@ class RecordedVenue(Wrapped):
         """The venue's; they stand in the files."""
         found = self.venue.streams(symbols, channels)
         if self.writer is None:
-            self.writer = FrameWriter(self.folder, self.name, found)
+            self.writer = FrameWriter(self.folder, self.name, found, self.fields)
         self.writer.streams = found
         return found
 
@@ -136,7 +154,7 @@ class RecordedVenue(Wrapped):
         """A reader that writes first."""
         assert self.writer is not None
         self.connections += 1
-        return WritingDecoder(self.venue.decoder(), self.venue, self.writer, self.now, self.connections)
+        return WritingDecoder(self.venue.decoder(), self.writer, self.now, self.connections)
 
     def close(self) -> None:
         """Close the file under way."""
@@ -149,14 +167,13 @@ class WritingDecoder:
     """Writes a frame, then reads it."""
 
     decoder: Decoder
-    venue: Venue
     writer: FrameWriter
     now: Callable[[], int]
     connection: int
 
     def decode(self, frame: str | bytes) -> Sequence[Said]:
         """What the frame says."""
-        self.writer.write(self.now(), self.connection, hidden(frame, self.venue))
+        self.writer.write(self.now(), self.connection, frame)
         return self.decoder.decode(frame)
 
 
@@ -277,4 +294,6 @@ def frames(path: str | Path, reading: Reading = PLAIN) -> FrameFile:
             header = msgspec.json.decode(file.readline(), type=Header)
     except (OSError, msgspec.MsgspecError) as error:
         raise InputError(f"{path} is no file of frames, as rxtape record --raw writes them: {error}") from error
-    return FrameFile((Path(path),), load("venue", header.venue)(), tuple(Stream(*each) for each in header.streams))
+    fields = header.fields
+    venue: Venue = load("venue", header.venue)() if fields is None else json_fields(header.venue, fields)
+    return FrameFile((Path(path),), venue, tuple(Stream(*each) for each in header.streams))

@@ -225,8 +225,8 @@ class Subscriptions:
         return [self.all[stream] for stream in streams if stream in self.all]
 
     def _number(self, request: int | None, streams: Sequence[Stream]) -> int | None:
-        """The request that is meant; the last one where the venue says neither which nor for what."""
-        return next(reversed(self.requests), None) if request is None and not streams else request
+        """The request that is meant; the first that is not answered where the venue says neither which nor for what."""
+        return next(iter(self.requests), None) if request is None and not streams else request
 
     def _forget(self, number: int | None) -> None:
         """A request of which nothing is under way any more."""

@@ -172,22 +172,24 @@ class Supervisor:
             self._later(self.patience.overlap, lambda: self._retire(kept))
 
     def _retire(self, kept: KeptConnection) -> None:
-        before = kept.predecessor
-        # where the successor has been lost meanwhile, it settles again, and is asked again
-        if before is not None and kept.machine.settled:
-            kept.predecessor = None
+        """All that it replaces goes; where it has been lost meanwhile, it settles again, and is asked again."""
+        while kept.machine.settled and (before := kept.predecessor) is not None:
+            kept.predecessor, before.predecessor = before.predecessor, None
             self.arrivals.handed_over(before.name, kept.name, before.machine.subscriptions.streams)
             before.close(f"replaced by {kept.name}")
             if before in self._kept:
                 self._kept.remove(before)
-            self._retire(before)
 
     def stopped(self, kept: KeptConnection, reason: str, everything: bool) -> None:
-        """One has stopped by itself: the venue refuses it, or its successor has taken over."""
+        """One has stopped by itself: the venue refuses it, or its successor has taken over. What it was to replace is its successor's."""
         if kept in self._kept:
             self._kept.remove(kept)
-        if kept.predecessor is not None:
+        successor = next((each for each in self._kept if each.predecessor is kept), None)
+        if successor is not None:
+            successor.predecessor = kept.predecessor
+        elif kept.predecessor is not None:
             kept.predecessor.machine.replaced = False
+        kept.predecessor = None
         if reason:
             self._reasons.append(reason)
         if everything or not self._kept:

@@ -14,6 +14,8 @@ __all__ = ["AFRESH", "DUPLICATE", "NEW", "ConsecutiveIds", "RecentIds", "TradeId
 NEW, DUPLICATE, AFRESH = 0, -1, -2
 NEVER = -(1 << 63)
 REMEMBERED = 512
+MUCH = 10_000
+"""More than any venue repeats."""
 ANOTHER = 3600 * SECOND
 """An id that comes again so much later is another trade's: some venues count anew each day."""
 HOLES = 64
@@ -22,8 +24,11 @@ HOLES = 64
 class TradeIds(Protocol):
     """The ids of one symbol's trades."""
 
-    def take(self, trade_id: int | str, time: int) -> int:
-        """NEW, DUPLICATE, AFRESH (the numbering has started again), or how many were left out before this one, which is new."""
+    def take(self, trade_id: int | str, time: int, old: bool = False) -> int:
+        """NEW, DUPLICATE, AFRESH (the numbering has started again), or how many were left out before this one, which is new.
+
+        `time` is the venue's, ns, 0 where there is none; `old`: the venue repeats it.
+        """
 
     def follows(self, trade_id: int | str, time: int) -> bool:
         """Whether it is simply the next one, which is taken then; otherwise `take` has to look at it."""
@@ -33,7 +38,7 @@ class TradeIds(Protocol):
 class ConsecutiveIds:
     """Ids that count up by one. Duplicates are told by number alone; ids left out are remembered as up to 64 ranges.
 
-    An id that is too low, at a later time than any before, means that the venue counts afresh.
+    An id that is too low, at a later time than any before, means that the venue counts afresh; without times one that is much too low.
 
     >>> ids = ConsecutiveIds()
     >>> [ids.take(number, time) for number, time in ((104, 1), (105, 2), (105, 2), (108, 3), (106, 2), (106, 2), (1, 9), (2, 9))]
@@ -44,7 +49,7 @@ class ConsecutiveIds:
     newest: int = -1
     holes: list[range] = field(default_factory=list)
 
-    def take(self, trade_id: int | str, time: int) -> int:
+    def take(self, trade_id: int | str, time: int, old: bool = False) -> int:
         """As in `TradeIds`; text is read as a number, and what is none tells nothing."""
         if type(trade_id) is str and not trade_id.isdecimal():
             return NEW
@@ -62,7 +67,7 @@ class ConsecutiveIds:
                 rest = [range(hole.start, number), range(number + 1, hole.stop)]
                 self.holes[place : place + 1] = [each for each in rest if each]
                 return NEW
-        if time > self.newest:
+        if time > self.newest if time else number < self.last - MUCH:
             self.last, self.newest, self.holes = number, time, []
             return AFRESH
         return DUPLICATE
@@ -89,9 +94,10 @@ class RecentIds:
     remembered: int = REMEMBERED
     seen: dict[int | str, int] = field(default_factory=dict)
 
-    def take(self, trade_id: int | str, time: int) -> int:
-        """As in `TradeIds`."""
-        if self.knows(trade_id, time):
+    def take(self, trade_id: int | str, time: int, old: bool = False) -> int:
+        """As in `TradeIds`; what is repeated of before all that is remembered has been told as well."""
+        forgotten = old and len(self.seen) == self.remembered and time < next(iter(self.seen.values()))
+        if forgotten or self.knows(trade_id, time):
             return DUPLICATE
         self.seen.pop(trade_id, None)
         self.seen[trade_id] = time

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from feeds.addresses import checked_address
@@ -30,6 +31,12 @@ class Wrapped:
     def consecutive(self) -> bool:
         """The venue's."""
         return self.venue.consecutive
+
+    @property
+    def fields(self) -> dict[str, Any] | None:
+        """What names the fields of a venue that a configuration describes; None for any other."""
+        found: dict[str, Any] | None = getattr(self.venue, "fields", None)
+        return found
 
     def url(self, streams: Sequence[Stream]) -> str:
         """The venue's."""

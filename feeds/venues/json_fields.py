@@ -144,6 +144,8 @@ class JsonFields:
     ping_seconds: float = 20.0
     pong: str = ""
     consecutive: bool = False
+    # the part of the table that says how frames are read
+    fields: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def limits(self) -> Limits:

@@ -17,6 +17,7 @@ TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "error": (frozenset(), frozenset({"number", "reason"})),
 }
 ROWS = {"when", "items", "buy", "sell"}
+READ = TABLES.keys() | {"time_unit", "pong", "consecutive"}
 KEYS = TEXTS | TABLES.keys() | {"channels", "ping_seconds", "consecutive"}
 
 
@@ -47,6 +48,7 @@ def json_fields(name: str, table: Mapping[str, Any]) -> JsonFields:
         error=parts.get("error"),
         trade=parts.get("trade") if mapped else TRADE,
         quote=parts.get("quote") if mapped else QUOTE,
+        fields={key: table[key] for key in table if key in READ},
     )
     return venue.at(texts["url"]) if "url" in texts else venue
 

@@ -150,7 +150,7 @@ class Refusal(NamedTuple):
     """A request, some of its streams, or the connection is refused.
 
     `streams`: those it may mean, where the venue does not tell the channel both of them; without any, all of the request, and
-    without a request either, the last one sent.
+    without a request either, the first that is not answered.
     `kind`: "stream" is that stream's own fault (an unknown symbol), "rate" means wait and ask again, "access" ends the feed.
     """
 

@@ -201,9 +201,7 @@ def exported(found: Any, output: Path) -> tuple[int, int]:
     from pipeline.tape_files import TapeWriter
 
     symbols, rows, written = SymbolTable(), 0, 0
-    writer = TapeWriter(output)
-    writer.refuse_another()
-    sink = JsonlSink(output / "alerts.jsonl")
+    writer, sink = TapeWriter(output), JsonlSink(output / "alerts.jsonl")
     try:
         for frame in frames_of(found):
             if frame.content is Content.TICKS:

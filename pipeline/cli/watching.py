@@ -38,13 +38,13 @@ def run_live(config: Config, strategies: Sequence[str] = (), settings: Sequence[
     screen = Screen(json)
     told = {name: config.values[f"live.{name}"].value for name in OF_RUN}
     run = Live(feed, *found, sinks=outputs, journal=journaling_of(config), on_fault=screen.say, on_hang=screen.say, **told)
-    run.run.on_oddity = screen.say
     plain = any(url != "console:" and url.endswith(":-") for url in outputs)
     return live_to_the_end(run, go_live(run, screen, plain), screen, told["quarantine"])
 
 
 def live_to_the_end(run: Live, going: Coroutine[Any, Any, Report], screen: Screen, quarantine: str | None) -> Report:
     """Run, and tell how it was; also where it ends with an error after it has heard something."""
+    run.run.on_oddity = screen.say
     try:
         report = asyncio.run(going)
     except RxtapeError:

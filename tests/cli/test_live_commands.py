@@ -144,19 +144,18 @@ def test_a_venue_that_refuses_access_later_ends_with_2_and_what_was_heard(folder
     assert len(Path("alerts.jsonl").read_text().splitlines()) == 1
 
 
-def test_a_run_that_goes_on_in_its_journal_goes_on_in_its_recording(folder, scripted):
-    """Their replay is that of one run; without the journal a folder with a tape is refused."""
-    words = ("live", "binance:SPYUSDT", "-s", "above.py", "--record", "tape", "--journal", "kept", "-o", "jsonl:alerts.jsonl")
+def test_a_journal_is_the_recording_of_a_run_over_restarts(folder, scripted):
+    words = ("live", "binance:SPYUSDT", "-s", "above.py", "--journal", "kept", "-o", "jsonl:alerts.jsonl")
     for _ in range(2):
         scripted(rising)
         done = rxtape(*words)
         assert done.exit_code == 0, done.output
+    assert rxtape("journal", "export", "kept", "-o", "tape").exit_code == 0
     assert rxtape("replay", "tape", "-s", "above.py", "-o", "jsonl:again.jsonl").exit_code == 0
     assert Path("again.jsonl").read_text() == Path("alerts.jsonl").read_text() != ""
-    scripted(rising)
-    refused = rxtape("live", "binance:SPYUSDT", "-s", "above.py", "--record", "tape")
+    refused = rxtape(*words, "--record", "other")
     assert refused.exit_code == 2
-    assert "tape holds a tape already" in refused.stderr
+    assert "a journal holds the tape as well, over restarts: leave out record" in refused.stderr
 
 
 def test_a_recording_in_which_nothing_was_heard_says_so(folder, scripted):

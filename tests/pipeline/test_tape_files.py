@@ -74,16 +74,7 @@ def test_a_folder_with_a_tape_is_not_written_to_again(tmp_path):
     writer.write(ticks(3))
     writer.close()
     with pytest.raises(UsageError, match="holds a tape already"):
-        TapeWriter(tmp_path).refuse_another()
-
-
-def test_a_tape_that_goes_on_is_replayed_as_one(tmp_path):
-    for part in (ticks(3), ticks(5)):
-        writer = TapeWriter(tmp_path)
-        writer.write(part)
-        writer.close()
-    assert [path.stem[-4:] for path in sorted(tmp_path.iterdir())] == ["0001", "0002"]
-    assert sum(len(raw) for raw in file(tmp_path).rows()) == 8
+        TapeWriter(tmp_path)
 
 
 def test_a_folder_without_a_tape_says_what_to_name(tmp_path):

@@ -12,7 +12,7 @@ from feeds.live.arrivals import StateChange
 from feeds.live.feed import SLEPT
 from feeds.live.line import HELD
 from feeds.live.receive_clock import ReceiveClock
-from feeds.live.trade_ids import RecentIds
+from feeds.live.trade_ids import AFRESH, DUPLICATE, NEW, ConsecutiveIds, RecentIds
 from feeds.venues.venue import Filler, Stream
 from pipeline import Strategy, alert_when, combine_latest
 from pipeline.live import Live
@@ -163,6 +163,24 @@ def test_a_silent_stream_that_speaks_as_soon_as_it_is_asked_for_again_had_been_d
     assert [kind for kind, _ in kinds(queue)] == ["TRADE", *["GAP"] * gaps, "TRADE", "TRADE"]
 
 
+def test_a_frame_that_cannot_be_read_while_a_stream_is_in_doubt_is_a_gap():
+    queue = Queue(symbols=("A",), consecutive=False, quotes=False)
+    queue.hear(named(1))
+    queue.ingress.doubted("acme/1", BOTH, "no market data; asked again")
+    queue.ingress.refused("acme/1", '{"s":"A","p":""}', "no price")
+    queue.time.pass_seconds(60)
+    queue.hear(named(2))
+    assert [kind for kind, _ in kinds(queue)] == ["TRADE", "GAP", "TRADE"]
+
+
+def test_a_quiet_book_that_is_told_because_it_was_asked_for_again_was_not_dropped():
+    queue = Queue(symbols=("A",))
+    queue.hear(quote(5.0))
+    queue.ingress.doubted("acme/1", BOTH, "no market data; asked again")
+    queue.hear(quote(5.0, old=True), quote(6.0))
+    assert [kind for kind, _ in kinds(queue)] == ["QUOTE"] * 3
+
+
 # --- frames and rows that cannot be taken -------------------------------------------------------------------------------------
 
 
@@ -212,6 +230,22 @@ def test_an_id_that_is_no_number_ends_nothing_where_numbers_were_promised(ids):
     queue = Queue(symbols=("A",))
     queue.hear(trade(1), trade(2)._replace(trade_id=ids), trade(2))
     assert queue.trades() == {"A": [1, -1, 2]}
+
+
+def test_ids_that_count_up_need_no_times():
+    """A repeat is one by its number; a numbering that begins anew is known by a number that is much too low."""
+    ids = ConsecutiveIds()
+    taken = [ids.take(number, 0) for number in (50_000, 50_001, 49_990, 50_001, 50_002, 1, 2)]
+    assert taken == [NEW, NEW, DUPLICATE, DUPLICATE, NEW, AFRESH, NEW]
+
+
+def test_a_venue_that_repeats_more_than_is_remembered_tells_nothing_twice():
+    queue = Queue(symbols=("A",), consecutive=False, quotes=False, capacity=1 << 20)
+    for number in range(1, 1001):
+        queue.hear(named(number, seconds=number / 8))
+    queue.ingress.lost("acme/1", BOTH, "the line broke")
+    queue.hear(*(named(number, seconds=number / 8, old=True) for number in range(200, 1006)))
+    assert [at for kind, at in kinds(queue) if kind == "TRADE"] == [number / 8 for number in range(1, 1006)]
 
 
 def test_an_id_of_another_day_is_another_trades():
@@ -278,6 +312,18 @@ def test_a_numbering_that_begins_anew_at_a_handover_is_not_waited_for():
         queue.hear(quote(2.0 + second)._replace(time=None, number=1 + second), connection="acme/2")
         queue.time.pass_seconds(1)
     assert [bid for _, _, _, bid, _ in queue.rows()] == [1.0, 7.0, 8.0, 9.0]
+
+
+def test_more_than_is_held_back_of_a_successor_to_one_that_says_nothing_is_a_gap():
+    queue = Queue(symbols=("A",), consecutive=False, quotes=False, capacity=1 << 20)
+    queue.hear(named(1, seconds=0.125))
+    for number in range(2, 3000):
+        queue.hear(named(number, seconds=number / 8), connection="acme/2")
+    queue.ingress.handed_over("acme/1", "acme/2", BOTH)
+    queue.ingress.lost("acme/1", BOTH, "replaced by acme/2")
+    found = kinds(queue)
+    assert [kind for kind, _ in found[:3]] == ["TRADE", "GAP", "TRADE"]
+    assert len(found) == 2 + HELD
 
 
 def test_what_is_held_back_of_a_successor_is_bounded():

@@ -9,9 +9,11 @@ from scripted_venue import START, ScriptedVenue, quote, trade
 from feeds.files import file
 from feeds.live import raw_frames
 from feeds.live.raw_frames import FrameWriter, RecordedVenue, frames
+from feeds.live.wrapped import Elsewhere
 from feeds.reading import Reading
-from feeds.venues.venue import BadFrame, Request
-from pipeline.errors import InputError, UsageError
+from feeds.venues.json_mapping import json_fields
+from feeds.venues.venue import BadFrame
+from pipeline.errors import InputError, SinkError, UsageError
 
 
 class JsonDecoder:
@@ -147,8 +149,43 @@ def test_the_rows_before_a_damaged_line_are_there(tmp_path):
     assert feed.facts() == [("frames", "2 frames, 2 trades, 1 refused")]
 
 
-def test_a_key_that_the_venue_repeats_is_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(TalkingVenue, "logins", lambda self: (Request(0, "", login=True, secrets=("s3cret",)),))
-    (path,) = recorded(tmp_path, ["no such key: s3cret", b"no such key: s3cret"])
+def test_a_recording_goes_on_after_the_files_in_its_folder(tmp_path):
+    """As a run does that goes on in its journal: what the venue repeats to it is known."""
+    recorded(tmp_path, ["[1, 1, 10]", "[2, 2, 10]"])
+    recorded(tmp_path, ["[2, 2, 10]", "[3, 3, 10]"])
+    assert [path.stem[-4:] for path in sorted(tmp_path.iterdir())] == ["0001", "0002"]
+    assert [number for raw in file(tmp_path).rows() for number in raw.columns["trade_id"].tolist()] == [1, 2, 3]
+
+
+def test_a_file_that_never_began_is_none(tmp_path):
+    recorded(tmp_path, ["[1, 1, 10]"])
+    (tmp_path / "acme-20300101T000000Z-0002.frames").touch()
+    assert [number for raw in file(tmp_path).rows() for number in raw.columns["trade_id"].tolist()] == [1]
+
+
+def test_a_disk_that_is_full_at_the_beginning_leaves_no_file(tmp_path, monkeypatch):
+    writer = FrameWriter(tmp_path, "acme", ())
+    monkeypatch.setattr(raw_frames, "written", lambda file, data: full())
+
+    def full():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(SinkError, match="cannot be written: No space left"):
+        writer.write(START, 1, "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_frames_of_a_venue_that_a_configuration_describes_say_how_they_are_read(tmp_path):
+    table = {
+        "url": "ws://host/?token=s3cret",
+        "time_unit": "s",
+        "trade": {"symbol": "s", "price": "p", "size": "q", "time": "T", "id": "i"},
+    }
+    venue = RecordedVenue(Elsewhere(json_fields("mine", table), "ws://127.0.0.1:1"), tmp_path, lambda: START)
+    venue.streams(["A"], ["trades"])
+    venue.decoder().decode(json.dumps({"s": "A", "p": "1.5", "q": 2, "T": START // 10**9, "i": 7}))
+    venue.close()
+    (path,) = tmp_path.iterdir()
     assert "s3cret" not in path.read_text()
-    assert path.read_text().count("***") == 2
+    (raw,) = frames(path).rows()
+    assert (raw.columns["price"].tolist(), raw.columns["trade_id"].tolist(), raw.columns["time"].tolist()) == ([1.5], [7], [START])

@@ -77,6 +77,38 @@ async def test_fault_49_a_successor_that_is_lost_before_the_old_one_goes_takes_n
         assert now.arrived.handovers[0][2]
 
 
+@pytest.mark.parametrize("second", ["settles late", "is lost"])
+@virtual
+async def test_fault_49_a_successor_that_is_itself_replaced_leaves_all_to_the_last(second):
+    """A leaves, B leaves before it has all its streams, C takes over from both, and nothing is heard from who is gone."""
+
+    async def stays(visit):
+        behaving = asyncio.create_task(well_behaved(visit))
+        await asyncio.sleep(10)
+        await visit.say(t="leaving")
+        await behaving
+
+    async def leaves_at_once(visit):
+        asked = await visit.listen()
+        await visit.say(t="leaving")
+        await asyncio.sleep(1.5)
+        if second == "is lost":
+            visit.kill()
+            return
+        await visit.say(t="ok", n=asked["n"])
+        await visit.trade("A", 900)
+        await visit.until_gone()
+
+    async with FaultServer(stays, leaves_at_once, well_behaved) as server, kept(server, "A") as now:
+        await until(lambda: len(server.opened) == 3)
+        await asyncio.sleep(20)
+        assert now.supervisor.names == ["spoken/3"]
+        assert len(server.opened) == 3
+        assert {name for name, _, _ in now.arrived.losses} == {"spoken/1", "spoken/2"}
+        assert {new for _, new, _ in now.arrived.handovers} == {"spoken/3"}
+        assert now.arrived.items[-1][0] == "spoken/3"
+
+
 @virtual
 async def test_fault_49_one_whose_successor_is_refused_for_good_goes_on_by_itself():
     async with FaultServer(leaves_after(10), refuses({"A"}), well_behaved) as server, kept(server, "A") as now:

@@ -184,6 +184,15 @@ def test_a_quiet_stream_that_is_already_subscribed_stays(names_the_stream, spoke
     assert each.next_portion(200.0) == (quiet,)
 
 
+def test_a_refusal_without_a_name_answers_the_first_question_that_is_open():
+    each = wanted("A", "B", streams_per_request=1)
+    first, second = streams("A", "B")
+    each.asked(0.0, 2, each.next_portion(0.0), answered=False)
+    assert each.refused(1.0, Refusal(None, (), "stream", "no such product")) == (first,)
+    each.replied(1.0, Reply(None, (second,)))
+    assert each.streams == (second,)
+
+
 def test_where_one_wrong_name_refuses_all_the_others_are_asked_for_at_once():
     each = wanted("A", "BAD", "C", all_or_none=True)
     first, bad, third = streams("A", "BAD", "C")
