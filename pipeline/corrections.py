@@ -27,9 +27,8 @@ class Corrected(NamedTuple):
 
 
 class Corrections:
-    """Remembers the trades of the newest 10,000 alerts.
+    """Remembers the newest 10,000 trades that alerts were raised on.
 
-    >>> from pipeline.checks import tape_of
     >>> known = Corrections()
     >>> known.of("A", 7)
     ()

@@ -5,4 +5,4 @@ from asyncio import CancelledError
 __all__ = ["OF_USERS"]
 
 OF_USERS = (Exception, SystemExit, GeneratorExit, CancelledError)
-"""Everything but KeyboardInterrupt; code that is called and awaits nothing cannot have been cancelled, whatever it raises."""
+"""Code that is called and awaits nothing cannot have been cancelled, whatever it raises; KeyboardInterrupt is the user's."""

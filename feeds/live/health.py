@@ -119,7 +119,7 @@ class Health:
         live = [each.since for each in mine if each.status == "LIVE"]
         if not live:
             worst = mine[-1] if mine else None
-            return (worst.status, worst.reason) if worst else ("DOWN", "not connected yet")
+            return (worst.status, worst.reason) if worst else ("DOWN", "no connection")
         lost, why = self._lost.get(symbol, (-self.gapped_for, ""))
         if now - lost < self.gapped_for:
             return "GAPPED", why

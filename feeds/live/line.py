@@ -73,7 +73,7 @@ class Line:
             return held
         items = [(received, item) for received, item in held if not isinstance(item, Filler)]
         told = [at for at, (_, item) in enumerate(items) if self._has_told(item)]
-        rest = items[told[-1] + 1 :] if told else [each for each in items if each[1].time is not None or each[0] > self.spoke]
+        rest = items[told[-1] + 1 :] if told else [each for each in items if is_placed(each[1]) or each[0] > self.spoke]
         if not told and len(held) == HELD:
             self.owes, self.doubted, self.plain = "more came on another connection than is held back", 0, False
         if not rest:
@@ -105,6 +105,11 @@ class Line:
         if isinstance(item, Quote) and isinstance(last, Quote) and item.number is not None and last.number is not None:
             return item.number < last.number
         return last is not None and item.time is not None and last.time is not None and item.time < last.time
+
+
+def is_placed(item: Item) -> bool:
+    """Whether time or number tell where it stands among others."""
+    return item.time is not None or (isinstance(item, Quote) and item.number is not None)
 
 
 class Lines:

@@ -137,24 +137,6 @@ class TopOfBook:
         return [Gap(symbol, "a change of the order book came before its snapshot")]
 
 
-@dataclass(frozen=True, slots=True)
-class BookReader:
-    """A reader that forgets the books which a frame names that it cannot read: what they are is not known until they are told anew."""
-
-    reader: FrameReader
-    best: dict[str, tuple[Level, Level] | None]
-
-    def decode(self, frame: str | bytes) -> Sequence[Said]:
-        """What a frame says."""
-        try:
-            return self.reader.decode(frame)
-        except BadFrame:
-            text = frame if isinstance(frame, str) else frame.decode(errors="replace")
-            for symbol in [symbol for symbol in self.best if symbol in text]:
-                del self.best[symbol]
-            raise
-
-
 def first(levels: list[Level]) -> Level:
     return levels[0] if levels else (0.0, 0.0)
 
@@ -210,9 +192,8 @@ class Bybit:
 
     def decoder(self) -> Decoder:
         """It keeps the best bid and ask of every symbol."""
-        top = TopOfBook()
-        says: dict[str, Callable[[Any], list[Said]]] = {"publicTrade": trades, "orderbook.1": top.books, "answer": answer}
-        return BookReader(FrameReader({name: Kind(READ[name], say) for name, say in says.items()}, look, kind_of), top.best)
+        says: dict[str, Callable[[Any], list[Said]]] = {"publicTrade": trades, "orderbook.1": TopOfBook().books, "answer": answer}
+        return FrameReader({name: Kind(READ[name], say) for name, say in says.items()}, look, kind_of)
 
 
 def bybit() -> Bybit:

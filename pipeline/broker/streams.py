@@ -7,6 +7,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
 from pipeline.broker.topics import Pattern, checked_topic
+from pipeline.guarded import OF_USERS
 
 if TYPE_CHECKING:
     from pipeline.broker.broker import Broker
@@ -49,7 +50,7 @@ class Sources:
             try:
                 if not self._all.is_disposed:
                     self._broker.publish(fixed or topic(event), event)  # type: ignore[operator]
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's function; the source goes on
+            except OF_USERS as error:
                 self._broker.tell_fault(name, fixed, error)
 
         def failed(error: Exception) -> None:

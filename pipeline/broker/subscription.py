@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pipeline.broker.waiting import Item, Line, Newest, Waiting
 from pipeline.errors import SubscriberStuck, UnknownName, UsageError
+from pipeline.guarded import OF_USERS
 
 __all__ = ["Counts", "Policy", "Subscription"]
 
@@ -118,7 +119,7 @@ class Subscription:
             try:
                 key = self._key(item[1])
                 hash(key)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - told as the subscriber's fault
+            except OF_USERS as error:
                 first = first or error
             else:
                 kept.append(item)

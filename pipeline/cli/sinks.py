@@ -12,6 +12,7 @@ from pipeline.cli.group import Group
 from pipeline.cli.options import setting_options, settle
 from pipeline.cli.tidy import tidy
 from pipeline.errors import UnknownName, UsageError
+from pipeline.guarded import OF_USERS
 
 __all__ = ["sinks"]
 
@@ -135,7 +136,7 @@ def again(folder: Path, name: str, sink: Any) -> tuple[int, int]:
             sink.write([letter.alert])
             sink.flush()
             taken += 1
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - kept with the letter, as what it raises during a run is
+        except OF_USERS as error:
             left.append(letters.again(letter, error))
         letters.replace([*left, *waiting])
     if taken and (known := cursors.of(name)) is not None:

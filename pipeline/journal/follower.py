@@ -16,6 +16,7 @@ import msgspec
 
 from pipeline.alerts import Alert
 from pipeline.errors import ReaderLeft, Refused
+from pipeline.guarded import OF_USERS
 from pipeline.journal.alert_sink import AlertSink, Patience
 from pipeline.journal.beginning import alerts_from, beginning
 from pipeline.journal.cursors import Cursor, Cursors
@@ -135,7 +136,7 @@ class Follower:
             if self._tried(self.sink.flush):
                 self._done = True
                 self._save(self.cursor)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the log or the cursor cannot be read or written
+        except OF_USERS as error:
             self._fail(error)
         finally:
             self._close_sink()
@@ -242,7 +243,7 @@ class Follower:
             except ReaderLeft as error:
                 self._fail(error, "left")
                 return False
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a sink raises is tried again
+            except OF_USERS as error:
                 failures += 1
                 if failures == self.patience.trips or (self._is_over() and failures < self.patience.trips):
                     self._fail(error, "waits")
@@ -271,12 +272,12 @@ class Follower:
         self.fault = error
         try:
             self._save(msgspec.structs.replace(self._kept, status=status, error=f"{type(error).__name__}: {error}"))
-        except (Exception, SystemExit) as worse:  # noqa: BLE001 - told below, the cursor is where it was
+        except OF_USERS as worse:
             error = worse
         self.on_fault(self.name, error)
 
     def _close_sink(self) -> None:
         try:
             self.sink.close()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - reported as the sink's fault
+        except OF_USERS as error:
             self.on_fault(self.name, error)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pipeline.alerts import Alert
 from pipeline.broker.waiting import Item
 from pipeline.errors import ReaderLeft, SinkError
+from pipeline.guarded import OF_USERS
 from pipeline.sinks import Sink
 
 __all__ = ["SinkWorker"]
@@ -133,7 +134,7 @@ class SinkWorker:
                 job() if callable(job) else self.sink.write(job)
             except ReaderLeft as error:
                 return error
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a sink raises is tried again, then reported
+            except OF_USERS as error:
                 last = error
             else:
                 return None
@@ -142,7 +143,7 @@ class SinkWorker:
     def _close_sink(self) -> None:
         try:
             self.sink.close()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - reported as the sink's fault
+        except OF_USERS as error:
             with self._changed:
                 if self.fault is None:
                     self._give_up(error)

@@ -71,7 +71,11 @@ def test_json_is_a_line_an_alert(folder, scripted, capfd):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_fault_5_a_signal_stops_listening_judges_what_waits_and_ends_with_0(folder, scripted, number):
+def test_fault_5_a_signal_stops_listening_judges_what_waits_and_ends_with_0(folder, scripted, number, request):
+    # one that the program ignores, as in the background of a shell, is ignored by design
+    kept = signal.signal(number, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(number, kept))
+
     async def until_stopped(arrivals, streams):
         await rising(arrivals, streams)
         os.kill(os.getpid(), number)

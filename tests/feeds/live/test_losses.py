@@ -303,6 +303,22 @@ def test_fault_49_an_overlap_of_any_length_loses_nothing_and_tells_nothing_twice
         assert [at for _, _, at, _, _ in rows] == expected
 
 
+def test_what_a_successor_alone_has_said_is_not_lost_though_the_old_one_spoke_later():
+    queue = Queue(symbols=("A",))
+
+    def numbered(number):
+        return quote(float(number))._replace(time=None, number=number)
+
+    for number in (1, 2, 3, 4, 5):
+        queue.hear(numbered(number))
+    for number in (6, 7):
+        queue.hear(numbered(number), connection="acme/2")
+    queue.time.pass_seconds(1)
+    queue.ingress.lost("acme/1", BOTH, "the line broke")
+    queue.hear(numbered(8), connection="acme/2")
+    assert [bid for _, _, _, bid, _ in queue.rows()] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+
+
 def test_a_numbering_that_begins_anew_at_a_handover_is_not_waited_for():
     queue = Queue(symbols=("A",))
     queue.hear(quote(1.0)._replace(time=None, number=900))

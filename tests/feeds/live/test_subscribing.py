@@ -153,6 +153,18 @@ async def test_fault_72_a_key_that_a_venue_repeats_is_shown_nowhere():
     assert "s3cr3t" not in found
 
 
+@virtual
+async def test_fault_72_a_key_that_a_refusal_of_access_repeats_is_in_no_reason():
+    async def refuses_it(visit):
+        key = (await visit.listen())["key"]
+        await visit.say(t="no", kind="access", why=f"no such key: {key}")
+        await visit.until_gone()
+
+    async with FaultServer(refuses_it) as server, kept(server, "A", keys=("s3cr3t-k3y",)) as now:
+        with pytest.raises(UsageError, match=r"no such key: \*\*\*"):
+            await now.running
+
+
 # --- what has been granted is not refused -------------------------------------------------------------------------------------
 
 

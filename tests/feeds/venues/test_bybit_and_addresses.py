@@ -7,7 +7,7 @@ import pytest
 from feeds.live.supervisor import by_address
 from feeds.venues.binance import binance_usdm, binance_usdm_agg
 from feeds.venues.bybit import bybit, bybit_linear
-from feeds.venues.venue import BadFrame, Gap, Stream
+from feeds.venues.venue import Stream
 from pipeline.errors import UsageError
 
 
@@ -40,22 +40,6 @@ def test_the_book_of_bybit_has_the_time_of_the_engine_where_it_is_told():
         1709891679050 * 10**6,
         1709891679000 * 10**6,
     ]
-
-
-def test_a_book_of_bybit_is_not_known_after_a_change_that_could_not_be_read():
-    decoder = bybit_linear().decoder()
-
-    def book(kind, bid, symbol="BTCUSDT"):
-        data = {"s": symbol, "b": [[bid, "2"]], "a": [["9", "1"]], "u": 7}
-        return json.dumps({"topic": f"orderbook.1.{symbol}", "type": kind, "ts": 1709891679050, "data": data})
-
-    for symbol in ("BTCUSDT", "ETHUSDT"):
-        decoder.decode(book("snapshot", "5", symbol))
-    with pytest.raises(BadFrame):
-        decoder.decode(book("delta", ""))
-    assert isinstance(decoder.decode(book("delta", "6"))[0], Gap)
-    assert decoder.decode(book("delta", "6", "ETHUSDT"))[0].bid == 6.0
-    assert decoder.decode(book("snapshot", "7"))[0].bid == 7.0
 
 
 def test_connections_are_cut_by_address():
