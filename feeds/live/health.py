@@ -107,7 +107,7 @@ class Health:
         """Judge every symbol at a time of the monotonic clock; `spoke` is when each was last heard, if it was."""
         for symbol, before in self.symbols.items():
             status, reason = self._of_symbol(symbol, now, spoke.get(symbol))
-            changed = status != before.status
+            changed = status != before.status or (symbol in self._denied and reason != before.reason)
             self.symbols[symbol] = HealthChange(symbol, status, reason, now if changed else before.since)
             if changed:
                 self._tell(self.symbols[symbol])

@@ -74,8 +74,8 @@ class Line:
         items = [(received, item) for received, item in held if not isinstance(item, Filler)]
         told = [at for at, (_, item) in enumerate(items) if self._has_told(item)]
         rest = items[told[-1] + 1 :] if told else [each for each in items if is_placed(each[1]) or each[0] > self.spoke]
-        if not told and len(held) == HELD:
-            self.owes, self.doubted, self.plain = "more came on another connection than is held back", 0, False
+        if not told and rest:
+            self.owes, self.doubted, self.plain = "nothing shows that another connection goes on where the last ended", 0, False
         if not rest:
             self.may_lag(now)
         return [*rest]

@@ -164,6 +164,7 @@ def test_health_tells_what_was_lost_what_is_quiet_and_what_is_in_doubt():
         {"A": "LIVE", "B": "DOWN"},
     ]
     told = [str(each) for each in changes if each.subject in "AB"]
+    assert told.count("B is DOWN: the venue refuses its trades: no such symbol") == 1
     assert "A is GAPPED: 1 trades missed" in told
     assert "B is DOWN: the venue refuses its trades: no such symbol" in told
     assert {each.since for each in changes} <= {1000.0, 1006.0, 1065.0, 1067.0}, "all by the monotonic clock"

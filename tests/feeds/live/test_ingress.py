@@ -109,7 +109,7 @@ def test_old_trades_of_before_the_first_subscription_are_not_new():
 def test_fault_49_an_overlap_of_connections_loses_nothing_and_doubles_nothing():
     queue = Queue(symbols=("A",))
     queue.hear(trade(1), quote(1.0))
-    queue.hear(trade(3), quote(3.0), connection="acme/2")
+    queue.hear(quote(2.0), trade(3), quote(3.0), connection="acme/2")
     queue.hear(trade(2), quote(2.0))
     queue.hear(trade(4), quote(4.0), connection="acme/2")
     queue.hear(trade(3))

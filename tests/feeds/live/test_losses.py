@@ -294,7 +294,9 @@ def test_fault_49_an_overlap_of_any_length_loses_nothing_and_tells_nothing_twice
     for item in said[max(ends + lag, begins) :]:
         queue.hear(item, connection="acme/2")
     rows = queue.rows()
-    assert queue.ingress.counts.gaps == 0
+    overlap = min(ends, max(ends + lag, begins)) > begins
+    assert queue.ingress.counts.gaps <= (not overlap), "where both have said nothing alike, nobody knows"
+    rows = [row for row in rows if row[0] != "GAP"]
     if shape == "numbered quotes":
         assert [bid for _, _, _, bid, _ in rows] == [item.bid for item in said]
     else:
@@ -316,7 +318,8 @@ def test_what_a_successor_alone_has_said_is_not_lost_though_the_old_one_spoke_la
     queue.time.pass_seconds(1)
     queue.ingress.lost("acme/1", BOTH, "the line broke")
     queue.hear(numbered(8), connection="acme/2")
-    assert [bid for _, _, _, bid, _ in queue.rows()] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    assert [bid for kind, _, _, bid, _ in queue.rows() if kind == "QUOTE"] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    assert queue.ingress.counts.gaps == 1
 
 
 def test_a_numbering_that_begins_anew_at_a_handover_is_not_waited_for():
