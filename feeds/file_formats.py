@@ -14,7 +14,7 @@ __all__ = ["Format", "format_of"]
 TEXT = (".csv", ".txt", ".tsv")
 PACKED = (".gz", ".zst", ".zip")
 PARQUET, ARROW, JSON_LINES = ("arrow_files", "parquet"), ("arrow_files", "arrow"), ("json_lines", "json_lines")
-FRAMES = ("live.raw_frames", "frames")
+FRAMES = ("live.frame_feed", "frames")
 FORMATS = {
     ".parquet": PARQUET, ".pq": PARQUET, ".arrow": ARROW, ".feather": ARROW, ".ipc": ARROW, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES,
     ".frames": FRAMES,

@@ -23,7 +23,7 @@ class Arrivals(Protocol):
     """Where connections put what they hear. All calls are made on the one event loop that owns the graph."""
 
     def said(self, connection: str, received: int, items: Sequence[Said]) -> None:
-        """What a frame said, in order; `received` is the wall clock at its arrival, ns UTC. Never blocks."""
+        """What a frame said, in order; `received` is when it arrived, ns UTC. Never blocks."""
 
     def traded(self, connection: str, received: int, trades: Trades) -> None:
         """Trades that came together; as if each were said on its own."""

@@ -21,7 +21,7 @@ def connecting(stale_after: float, open_hours: str = "") -> Connect:
         alone = venue.limits.connections
         patience = Patience(stale_after=stale_after, market_open=hours(open_hours or venue.limits.hours))
         return Supervisor(
-            venue, streams, arrivals, received=clock.now, patience=patience, stagger=spread, overlap=alone is None or alone > 1
+            venue, streams, arrivals, received=clock.now, patience=patience, spread=spread, overlap=alone is None or alone > 1
         )
 
     return connect

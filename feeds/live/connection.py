@@ -47,7 +47,8 @@ class Connection:
         self._logins = Logins((), 0.0, patience.answer_within)
         self._replace_at = self._ping_at = FOREVER
         self._steps = (self._log_in, self._ping, self._check_answers, self._check_silence, self._ask, self._check_age)
-        self._spoke, self._floor, self._bears = NEVER, NEVER, patience.stale_after * patience.reconnect_after
+        self._spoke = self._floor = NEVER
+        self._bears = self._least = patience.stale_after * patience.reconnect_after
 
     # what happens
 
@@ -147,8 +148,6 @@ class Connection:
         self.over, self.due, self.state = True, FOREVER, "stopped"
         return [HangUp(), *lose, Tell("stopped", "")]
 
-    # connecting
-
     def _connect(self, now: float) -> list[Action]:
         if self._opening or now < self.due:
             return []
@@ -215,11 +214,12 @@ class Connection:
 
     def _fresh(self, now: float) -> list[Action]:
         """Market data: only this shows that the connection is worth what it was made for."""
+        if self._bears > self._least:
+            self._bears = self.patience.borne(self._bears, self._least, now - max(self._spoke, self._floor))
         known, self._spoke = self._spoke > NEVER and self.state == "live", now
         if known:
             return []
         self.backoff.reset()
-        self._bears = self.patience.stale_after * self.patience.reconnect_after
         return self._into("live", self._standing) if self.state != "live" else []
 
     def _check_settled(self) -> list[Action]:

@@ -20,7 +20,7 @@ def hours(text: str, wall: Callable[[], int] = time.time_ns) -> Callable[[], boo
     """
     if not text:
         return always
-    days, _, rest = text.partition(" ")
+    days, _, rest = text.partition(" ") if not text[0].isdigit() else ("Mon-Sun", "", text)
     times, _, zone = rest.partition(" ")
     try:
         open_at = session(times, tz=zone, days=days)

@@ -13,7 +13,7 @@ from feeds.live.arrivals import Arrivals, StateChange
 from feeds.live.clock import Clock, Timer
 from feeds.live.connection import Connection
 from feeds.live.refusals import of_end, of_failure, plain
-from feeds.live.secrecy import hidden, secrets_of
+from feeds.live.secrecy import hidden, secrets_of, without_secrets
 from feeds.live.sockets import Dial, HeardAtOnce, part, place_of
 from feeds.venues.venue import BadFrame, Decoder, ManyAtOnce
 from pipeline.errors import SinkError
@@ -161,7 +161,7 @@ class KeptConnection:
             if arrivals.full:
                 socket.hear = None
 
-        if isinstance(decoder, ManyAtOnce) and not self._secrets:
+        if isinstance(decoder, ManyAtOnce):
             together = self._hearing_together(decoder)
 
             def all_at_once(frames: Sequence[bytes]) -> bool:
@@ -196,17 +196,18 @@ class KeptConnection:
 
         def hear(frame: bytes) -> None:
             stamp = received()
-            if secrets:
-                frame = hidden(frame, secrets)
             try:
                 items = decode(frame)
             except BadFrame as bad:
-                arrivals.refused(name, frame, bad.reason)
+                arrivals.refused(name, hidden(frame, secrets), hidden(bad.reason, secrets))
             except SinkError:
                 raise
             except Exception as error:  # noqa: BLE001  # a fault in a codec costs one frame, never the connection
-                arrivals.refused(name, frame, f"the codec of {machine.venue.name} failed: {type(error).__name__}: {plain(str(error))}")
+                why = f"the codec of {machine.venue.name} failed: {type(error).__name__}: {plain(hidden(str(error), secrets))}"
+                arrivals.refused(name, hidden(frame, secrets), why)
             else:
+                if secrets:
+                    items = [without_secrets(item, secrets) for item in items]
                 arrivals.said(name, stamp, items)
                 actions = machine.heard(now(), items)
                 if actions or machine.due != self._armed_for:

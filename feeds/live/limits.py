@@ -56,7 +56,7 @@ def request_bucket(limits: Limits) -> TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What all connections to a venue pass: its limits on connects and on requests, and the stagger of the whole process.
+    """What all connections to a venue pass: its limits on connects and on requests, and the stagger of the whole feed.
 
     Some venues count requests by connection, some by address; counting them by address is right for both.
     """

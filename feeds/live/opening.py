@@ -1,6 +1,7 @@
 """`live`: venues and symbols, as a user writes them, become a feed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def live(
     capacity: int = 65_536,
     patience: Duration = "5s",
     venues: Mapping[str, Any] = {},
+    secrets: Sequence[str] = (),
 ) -> LiveTicks:
     """The trades of symbols of venues, as one feed: `binance:BTCUSDT,ETHUSDT`, several of them in a list.
 
@@ -44,14 +46,15 @@ def live(
     to wait for room before trades are left out, each symbol with a GAP row.
 
     `venues` are venues of JSON messages by name, each a table that says how its fields are called, as [venue.NAME] of a
-    configuration; one whose fields have the names of ours needs none: `json:wss://host/path#ONE,TWO`.
+    configuration; one whose fields have the names of ours needs none: `json:wss://host/path#ONE,TWO`. `secrets` are what such a
+    table must not be heard to repeat.
 
     Raises UnknownName for a venue that nobody offers, UsageError for symbols it cannot have.
 
     >>> live("binance:btcusdt,ETHUSDT").names
     ('BTCUSDT', 'ETHUSDT')
     """
-    wanted = [source_of(source, url, venues) for source in ([sources] if isinstance(sources, str) else sources)]
+    wanted = [source_of(source, url, venues, tuple(secrets)) for source in ([sources] if isinstance(sources, str) else sources)]
     if not wanted:
         raise UsageError("no venue named; write one with its symbols, such as binance:BTCUSDT,ETHUSDT")
     if url is not None and len(wanted) > 1:
@@ -77,7 +80,7 @@ def live(
     return LiveTicks(tuple(listened), connect, time, channels, capacity, nanoseconds(patience) / SECOND, clock=clock)
 
 
-def source_of(source: str, url: str | None, tables: Mapping[str, Any]) -> tuple[Venue, tuple[str, ...]]:
+def source_of(source: str, url: str | None, tables: Mapping[str, Any], secrets: tuple[str, ...]) -> tuple[Venue, tuple[str, ...]]:
     """The venue and the symbols of `venue:ONE,TWO`; the venue at `url`, if there is one."""
     name, colon, rest = source.partition(":")
     address, _, listed = rest.partition("#") if name == "json" and name not in tables else ("", "", rest)
@@ -88,6 +91,8 @@ def source_of(source: str, url: str | None, tables: Mapping[str, Any]) -> tuple[
     if name not in tables and name not in (known := {plugin.name for plugin in plugins("venue")}):
         raise UnknownName("venue", name, known | set(tables))
     venue: Venue = json_fields(name, tables[name]) if name in tables else load("venue", name)()
+    if isinstance(venue, JsonFields):
+        venue = replace(venue, secrets=secrets)
     if isinstance(venue, JsonFields) and address:
         venue = venue.at(address)
     return Elsewhere(venue, url) if url is not None else venue, symbols

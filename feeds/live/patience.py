@@ -42,3 +42,14 @@ class Patience:
     max_size: int = 8 * MEBIBYTE
     ping_every: float = 20.0
     pong_within: float = 20.0
+
+    @staticmethod
+    def borne(bears: float, least: float, silence: float) -> float:
+        """How many seconds of silence to bear from now on, after one that ended by itself.
+
+        Who speaks often is soon doubted as before; who speaks seldom is left in peace.
+
+        >>> Patience.borne(200.0, 30.0, silence=70.0), Patience.borne(200.0, 30.0, silence=5.0), Patience.borne(30.5, 30.0, silence=5.0)
+        (200.0, 194.0, 30.0)
+        """
+        return bears if silence > bears / 4 else max(bears * 0.97, least)

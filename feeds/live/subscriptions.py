@@ -162,6 +162,8 @@ class Subscriptions:
             if now - each.renewed < self.patience.answer_within / 2:
                 each.bears = self.patience.stale_after
             each.renewed = NEVER
+        if each.bears > self.patience.stale_after:
+            each.bears = self.patience.borne(each.bears, self.patience.stale_after, now - max(each.spoke, each.since))
         each.spoke = now
 
     def overdue(self, now: float) -> tuple[Stream, ...]:

@@ -24,7 +24,7 @@ LOOK_EVERY = 1.0
 
 
 def stagger() -> TokenBucket:
-    """What spreads the connects of a whole process; every supervisor of the process is given the same one."""
+    """What spreads the connects of a feed; every supervisor of it is given the same one."""
     return TokenBucket(rate=5.0, burst=1)
 
 
@@ -51,7 +51,7 @@ def by_address(venue: Venue, streams: Sequence[Stream]) -> list[list[Stream]]:
 class Supervisor:
     """Keeps the connections that carry `streams`, and hands what they say to `arrivals`, until it is closed.
 
-    `received` is the wall clock, ns, at the arrival of a frame. `stagger` is shared by all supervisors of a process.
+    `received` is the clock of arrivals, ns UTC. `spread` is a `stagger` that all supervisors of a feed share.
     `overlap`: whether a connection may be replaced before it ends; False where the venue allows no further connection beside those.
     """
 
@@ -63,7 +63,7 @@ class Supervisor:
         *,
         received: Callable[[], int] = time.time_ns,
         patience: Patience | None = None,
-        stagger: TokenBucket | None = None,
+        spread: TokenBucket | None = None,
         overlap: bool = True,
         clock: Clock | None = None,
         random: Random | None = None,
@@ -71,13 +71,9 @@ class Supervisor:
     ) -> None:
         self.venue, self.arrivals, self.overlap = venue, arrivals, overlap
         self.patience, self.clock, self.random = patience or Patience(), clock or LoopClock(), random or Random()
-        self._streams, self._received = (
-            [each for there in by_address(venue, streams) for each in portions(there, venue.limits.streams)],
-            received,
-        )
-        self._dial = dial or dialling(self.patience)
-        limits = venue.limits
-        self._gates = Gates(connect_bucket(limits), request_bucket(limits), TokenBucket(5.0, 1) if stagger is None else stagger)
+        limits, self._received, self._dial = venue.limits, received, dial or dialling(self.patience)
+        self._streams = [each for there in by_address(venue, streams) for each in portions(there, limits.streams)]
+        self._gates = Gates(connect_bucket(limits), request_bucket(limits), spread or stagger())
         self._kept: list[KeptConnection] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers, self._timers = count(), dict[int, Timer]()

@@ -38,6 +38,12 @@ class Wrapped:
         found: dict[str, Any] | None = getattr(self.venue, "fields", None)
         return found
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the venue must not be heard to repeat, beside its logins."""
+        found: tuple[str, ...] = getattr(self.venue, "secrets", ())
+        return found
+
     def url(self, streams: Sequence[Stream]) -> str:
         """The venue's."""
         return self.venue.url(streams)

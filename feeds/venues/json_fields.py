@@ -146,6 +146,8 @@ class JsonFields:
     consecutive: bool = False
     # the part of the table that says how frames are read
     fields: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+    # what the environment has filled in
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def limits(self) -> Limits:

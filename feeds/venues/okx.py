@@ -80,6 +80,7 @@ class Best(msgspec.Struct, gc=False):
     asks: Annotated[list[Level], Meta(max_length=1)]
     bids: Annotated[list[Level], Meta(max_length=1)]
     ts: Milliseconds
+    seqId: int | None = None  # noqa: N815
 
 
 class Bests(msgspec.Struct, gc=False):
@@ -112,7 +113,13 @@ def trades(message: Trades) -> list[Said]:
 def bests(message: Bests) -> list[Said]:
     symbol = message.arg.instId
     return [
-        quote(symbol, row.ts * MILLISECOND, *(row.bids[0][:2] if row.bids else NONE), *(row.asks[0][:2] if row.asks else NONE))
+        quote(
+            symbol,
+            row.ts * MILLISECOND,
+            *(row.bids[0][:2] if row.bids else NONE),
+            *(row.asks[0][:2] if row.asks else NONE),
+            number=row.seqId,
+        )
         for row in message.data
     ]
 

@@ -65,7 +65,8 @@ def live_feed(config: Config, example: str, **more: Any) -> Any:
     given = {BY_KEY[key].name: value for key, value in changed.items() if key.startswith("live.")}
     for name in (*OF_RUN, "sources"):
         given.pop(name, None)
-    return load("feed", "live")(sources.value, venues=config.venues, **given, **more)
+    secrets = tuple(config.secrets.values())
+    return load("feed", "live")(sources.value, venues=config.venues, secrets=secrets, **given, **more)
 
 
 async def go_live(

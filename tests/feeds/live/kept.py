@@ -109,7 +109,7 @@ async def kept(
     **limits,
 ):
     """A supervisor that keeps connections to the server for these streams."""
-    patience, arrived = patience or Patience(), arrived or Arrived()
+    patience, arrived = patience or Patience(), Arrived() if arrived is None else arrived
     venue = spoken(server.url, keys=keys, **limits)
     supervisor = Supervisor(
         venue,

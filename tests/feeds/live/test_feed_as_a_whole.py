@@ -10,9 +10,11 @@ from websockets.asyncio.server import serve
 from feeds.files import file
 from feeds.live import live
 from feeds.live.arrivals import StateChange
+from feeds.live.connecting import connecting
 from feeds.live.feed import LiveTicks
 from feeds.live.hours import hours
 from feeds.live.receive_clock import ReceiveClock
+from feeds.venues.alpaca import alpaca
 from feeds.venues.venue import Limits, Stream, Unknown
 from pipeline.errors import UsageError
 from pipeline.live import Live
@@ -354,6 +356,17 @@ def test_fault_45_outside_of_its_hours_a_market_is_not_expected_to_speak():
     at = {"Friday 13:29 UTC": 1_381_498_140, "Friday 13:30": 1_381_498_200, "Friday 20:00": 1_381_521_600, "Saturday": 1_381_600_000}
     open_at = {name: hours("Mon-Fri 09:30-16:00 America/New_York", lambda at=seconds: at * SECOND)() for name, seconds in at.items()}
     assert open_at == {"Friday 13:29 UTC": False, "Friday 13:30": True, "Friday 20:00": False, "Saturday": False}
-    for wrong in ("9-16", "Mon 09:30-16:00 Nowhere", "Mon-Fri 25:00-26:00 UTC", "09:30-16:00 UTC"):
+    assert hours("09:30-16:00 America/New_York", lambda: at["Saturday"] * SECOND)() is True
+    for wrong in ("9-16", "Mon 09:30-16:00 Nowhere", "Mon-Fri 25:00-26:00 UTC", "09:30-16:00"):
         with pytest.raises(UsageError, match="expected such as 'Mon-Fri 09:30-16:00 America/New_York'"):
             live("binance:BTCUSDT", hours=wrong)
+
+
+def test_fault_45_a_venue_whose_hours_are_known_has_them_unless_told_otherwise(monkeypatch):
+    for name in ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"):
+        monkeypatch.setenv(name, "k" * 20)
+    saturday = 1_381_600_000 * SECOND
+    monkeypatch.setattr(hours, "__defaults__", (lambda: saturday,))
+    closed = connecting(30.0)(alpaca(), [Stream("trades", "A")], None, ReceiveClock()).patience.market_open
+    opened = connecting(30.0, "Mon-Sun 00:00-24:00 UTC")(alpaca(), [Stream("trades", "A")], None, ReceiveClock()).patience.market_open
+    assert (closed(), opened()) == (False, True)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scripted_venue import SECOND, START, Queue, live_feed, quote, trade
 
 from feeds.live.arrivals import StateChange
-from feeds.live.feed import SLEPT
 from feeds.live.line import HELD
 from feeds.live.receive_clock import ReceiveClock
 from feeds.live.trade_ids import AFRESH, DUPLICATE, NEW, ConsecutiveIds, RecentIds
@@ -68,7 +67,6 @@ def test_fault_27_after_an_hour_of_sleep_trades_go_on_and_a_hold_that_spans_it_i
         return await live.stop()
 
     report = asyncio.run(go())
-    assert SLEPT < HOUR
     assert (feed.ingress.counts.trades, feed.ingress.counts.ahead, feed.ingress.counts.heartbeats) == (2, 0, 0)
     # the next row shows that a minute is over; of what was in between nothing is known
     assert [(alert.event, alert.degraded) for alert in report.alerts] == [("raised", True), ("cleared", False)]
@@ -246,6 +244,17 @@ def test_a_venue_that_repeats_more_than_is_remembered_tells_nothing_twice():
     queue.ingress.lost("acme/1", BOTH, "the line broke")
     queue.hear(*(named(number, seconds=number / 8, old=True) for number in range(200, 1006)))
     assert [at for kind, at in kinds(queue) if kind == "TRADE"] == [number / 8 for number in range(1, 1006)]
+
+
+def test_ids_that_are_text_are_known_beside_the_rows_also_those_of_one_moment():
+    queue = Queue(symbols=("A", "B"), consecutive=False, quotes=False)
+    queue.hear(named(1), named(1)._replace(trade_id="other"), trade(7, "B"), trade(8)._replace(trade_id=None))
+    raw = queue.ingress.take(10)
+    assert raw.columns["trade_id"].tolist() == [-1, -1, 7, -1]
+    assert queue.ingress.intake.waiting.texts == {("A", START, START + SECOND): ("id-1", "other")}
+    queue.hear(trade(9, "B"))
+    queue.ingress.take(10)
+    assert queue.ingress.intake.waiting.texts == {}
 
 
 def test_an_id_of_another_day_is_another_trades():

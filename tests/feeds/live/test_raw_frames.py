@@ -7,8 +7,9 @@ import pytest
 from scripted_venue import START, ScriptedVenue, quote, trade
 
 from feeds.files import file
-from feeds.live import raw_frames
-from feeds.live.raw_frames import FrameWriter, RecordedVenue, frames
+from feeds.live import frame_feed, live, raw_frames
+from feeds.live.frame_feed import frames
+from feeds.live.raw_frames import FrameWriter, RecordedVenue
 from feeds.live.wrapped import Elsewhere
 from feeds.reading import Reading
 from feeds.venues.json_mapping import json_fields
@@ -32,7 +33,7 @@ class TalkingVenue(ScriptedVenue):
 
 @pytest.fixture(autouse=True)
 def acme(monkeypatch):
-    monkeypatch.setattr(raw_frames, "load", lambda kind, name: TalkingVenue)
+    monkeypatch.setattr(frame_feed, "load", lambda kind, name: TalkingVenue)
 
 
 def recorded(folder, said, bytes_a_file=1 << 20):
@@ -95,7 +96,7 @@ def test_binary_frames_are_kept_as_they_are(tmp_path):
     writer.write(START, 1, b"\xff\x00")
     writer.close()
     (path,) = tmp_path.iterdir()
-    assert [each.frame for each in raw_frames.lines_of(path, [])] == [b"\xff\x00"]
+    assert [each.frame for each in frame_feed.lines_of(path, [])] == [b"\xff\x00"]
 
 
 def test_text_is_kept_as_text_whatever_way_it_came(tmp_path):
@@ -189,3 +190,25 @@ def test_the_frames_of_a_venue_that_a_configuration_describes_say_how_they_are_r
     assert "s3cret" not in path.read_text()
     (raw,) = frames(path).rows()
     assert (raw.columns["price"].tolist(), raw.columns["trade_id"].tolist(), raw.columns["time"].tolist()) == ([1.5], [7], [START])
+
+
+def test_fault_72_what_the_environment_filled_into_a_configuration_is_not_kept(tmp_path):
+    trade_of = {"symbol": "s", "price": "p", "size": "q"}
+    feed = live("mine:A", venues={"mine": {"url": "ws://host/", "trade": trade_of}}, secrets=["t0ken-of-the-environment"], raw=tmp_path)
+    ((venue, _),) = feed.wanted
+    venue.decoder().decode(json.dumps({"s": "A", "p": 1, "q": 1, "you": "t0ken-of-the-environment"}))
+    venue.close()
+    (path,) = tmp_path.iterdir()
+    assert "***" in path.read_text()
+    assert "t0ken" not in path.read_text()
+
+
+def test_what_a_disk_takes_in_parts_is_written_whole():
+    class Slow(list):
+        def write(self, data):
+            self.append(bytes(data[:3]))
+            return len(self[-1])
+
+    taken = Slow()
+    assert raw_frames.written(taken, b"12345678") == 8
+    assert b"".join(taken) == b"12345678"

@@ -123,3 +123,46 @@ async def test_silence_of_our_own_making_is_no_fault():
         await until(lambda: len(arrived.trades()) > 100)
         assert arrived.waits == 1
         assert arrived.states == ["connecting", "subscribing", "live"]
+
+
+@virtual
+async def test_fault_45_one_thin_symbol_on_a_connection_that_is_well_is_left_in_peace():
+    """A trade each 70 s, and heartbeats: a connection is not made anew for every second one."""
+
+    async def thin(visit):
+        await visit.asked()
+        while True:
+            for _ in range(70):
+                await visit.say(t="alive")
+                await asyncio.sleep(1)
+            await visit.trade("A", int(asyncio.get_running_loop().time()))
+
+    async with FaultServer(thin) as server, kept(server, "A") as now:
+        await asyncio.sleep(4 * HOUR)
+        assert len(server.opened) <= 4
+        assert len(now.arrived.trades()) > 150
+
+
+@virtual
+async def test_fault_45_a_market_that_wakes_up_is_doubted_as_soon_as_before():
+    """A night of silence makes one patient; a day of trades makes one watchful again."""
+
+    async def night_and_day(visit):
+        await visit.asked()
+        loop = asyncio.get_running_loop()
+        while loop.time() - began < 9 * HOUR:
+            await visit.say(t="alive")
+            await asyncio.sleep(10)
+        number = 0
+        while loop.time() - began < 10 * HOUR:
+            number += 1
+            await visit.trade("A", number)
+            await asyncio.sleep(1)
+        await visit.until_gone()
+
+    began = asyncio.get_running_loop().time()
+    async with FaultServer(night_and_day) as server, kept(server, "A"):
+        await asyncio.sleep(10 * HOUR - 1)
+        night = len(server.opened)
+        await asyncio.sleep(3 * MINUTE)
+        assert len(server.opened) > night

@@ -154,6 +154,25 @@ async def test_fault_72_a_key_that_a_venue_repeats_is_shown_nowhere():
 
 
 @virtual
+async def test_fault_72_a_key_that_stands_in_market_data_changes_none():
+    """A stand-in at another address takes any key; what is shorter than 8 letters is no secret, and what is said is read as it came."""
+
+    async def talks(visit):
+        await visit.say(t="ok", n=(await visit.listen())["n"])
+        await visit.say(t="ok", n=(await visit.listen())["n"])
+        await visit.say(t="ready")
+        await visit.say(t="ok", n=(await visit.listen())["n"])
+        await visit.trade("A", 1)
+        await visit.trade("LONGSYMBOL", 2)
+        await visit.until_gone()
+
+    async with FaultServer(talks) as server, kept(server, "A", "LONGSYMBOL", keys=("A", "LONGSYMBOL")) as now:
+        await until(lambda: now.arrived.trades("LONGSYMBOL") == [2])
+        assert now.arrived.trades("A") == [1]
+        assert now.arrived.refusals == []
+
+
+@virtual
 async def test_fault_72_a_key_that_a_refusal_of_access_repeats_is_in_no_reason():
     async def refuses_it(visit):
         key = (await visit.listen())["key"]

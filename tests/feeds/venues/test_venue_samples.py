@@ -73,7 +73,7 @@ NAUTILUS = [
     # Kraken's futures are another service
     (kraken, "kraken/ws_futures_trade.json", [Unknown("of no name")]),
     (okx, "okx/ws_trades.json", [Trade("BTC-USD", 1630048897897 * MS, 42219.9, 0.12060306, 1, 130639474)]),
-    (okx, "okx/ws_bbo_tbt.json", [Quote("BTC-USDT", 1597026383085 * MS, 8476.97, 256.0, 8476.98, 415.0)]),
+    (okx, "okx/ws_bbo_tbt.json", [Quote("BTC-USDT", 1597026383085 * MS, 8476.97, 256.0, 8476.98, 415.0, number=123456)]),
 ]
 
 
