@@ -87,7 +87,7 @@ class Connection:
             if isinstance(item, Trade | Quote):
                 each = (subscriptions.trades if type(item) is Trade else subscriptions.quotes).get(item.symbol)
                 if each is not None:
-                    subscriptions.spoke(now, each)
+                    subscriptions.spoke(now, each, item.old)
                     fresh = fresh or not item.old
             elif isinstance(item, Reply | Refusal | Notice):
                 actions += self._answered(now, item)

@@ -96,9 +96,10 @@ class FrameFile:
         name = f"{self.venue.name}/1"
         for frame in chain.from_iterable(lines_of(path, self._torn) for path in self.paths):
             yield frame.at
-            decoder = decoders.setdefault(frame.on, self.venue.decoder())
+            if frame.on not in decoders:
+                decoders[frame.on] = self.venue.decoder()
             try:
-                ingress.said(name, frame.at, decoder.decode(frame.frame))
+                ingress.said(name, frame.at, decoders[frame.on].decode(frame.frame))
             except BadFrame as bad:
                 ingress.refused(name, frame.frame, bad.reason)
 

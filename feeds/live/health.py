@@ -64,7 +64,7 @@ class Health:
         self._lost: dict[str, tuple[float, str]] = {}
         self._denied: dict[str, str] = {}
         self.reconnects: Counter[str] = Counter()
-        self._opened = set[str]()
+        self._opened, self._states = set[str](), dict[str, str]()
 
     @property
     def changes(self) -> Observable[HealthChange]:
@@ -81,9 +81,10 @@ class Health:
         self._of[change.connection] = set(symbols) or self._of.get(change.connection, set())
         before = self.connections.get(change.connection)
         status = OF_STATE.get(change.state, "DOWN")
-        if change.state == "subscribing":
+        if change.state == "subscribing" and self._states.get(change.connection) != "subscribing":
             self.reconnects[change.connection] += change.connection in self._opened
             self._opened.add(change.connection)
+        self._states[change.connection] = change.state
         if change.state == "stopped" and not change.reason:
             self.connections.pop(change.connection, None)
             self._of.pop(change.connection, None)

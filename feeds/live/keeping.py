@@ -199,7 +199,8 @@ class KeptConnection:
             try:
                 items = decode(frame)
             except BadFrame as bad:
-                arrivals.refused(name, hidden(frame, secrets), hidden(bad.reason, secrets))
+                told = hidden(frame, secrets)
+                arrivals.refused(name, told, bad.reason if told == frame else "found a message that repeats a key")
             except SinkError:
                 raise
             except Exception as error:  # noqa: BLE001  # a fault in a codec costs one frame, never the connection

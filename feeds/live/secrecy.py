@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from feeds.venues.venue import Notice, Refusal, Said, Venue
+from feeds.venues.venue import Notice, Refusal, Said, Unknown, Venue
 from pipeline.errors import UsageError
 
 __all__ = ["hidden", "secrets_of", "without_secrets"]
@@ -39,4 +39,6 @@ def without_secrets(item: Said, secrets: Sequence[str]) -> Said:
     """What a venue says, if it says it in words, without secrets."""
     if isinstance(item, Refusal):
         return item._replace(reason=hidden(item.reason, secrets))
+    if isinstance(item, Unknown):
+        return Unknown(hidden(item.kind, secrets))
     return item._replace(text=hidden(item.text, secrets)) if isinstance(item, Notice) else item

@@ -126,7 +126,7 @@ class Subscriptions:
         """
         number = self._number(refusal.request, refusal.streams)
         if number is None and self.limits.all_or_none:
-            number = next((number for number, asked in self.requests.items() if set(refusal.streams) <= set(asked.streams)), None)
+            number = next((number for number, asked in self.requests.items() if set(refusal.streams) & set(asked.streams)), None)
         asked = self.requests[number].streams if number in self.requests else ()
         meant = self._listening([each for each in refusal.streams if each in asked] or refusal.streams or asked)
         under_way = [each for each in meant if each.step is Step.ASKED]
@@ -153,13 +153,13 @@ class Subscriptions:
     def _held(self, each: Listening) -> bool:
         return each.granted or each.spoke > NEVER
 
-    def spoke(self, now: float, each: Listening) -> None:
-        """Market data of a stream has come, which answers the request for it."""
+    def spoke(self, now: float, each: Listening, old: bool = False) -> None:
+        """Market data of a stream has come, which answers the request for it; `old`: what the venue tells whoever asks."""
         if each.step is Step.ASKED:
             self._step(each, Step.HELD, now)
         if each.renewed > NEVER:
             # it spoke as soon as it was asked for again: it had been dropped; otherwise it is a quiet one, and is left in peace
-            if now - each.renewed < self.patience.answer_within / 2:
+            if not old and now - each.renewed < self.patience.answer_within / 2:
                 each.bears = self.patience.stale_after
             each.renewed = NEVER
         if each.bears > self.patience.stale_after:

@@ -51,6 +51,7 @@ async def down_and_up(arrivals, time):
     for _ in range(2):
         changed(arrivals, time, "connecting")
         changed(arrivals, time, "subscribing")
+        changed(arrivals, time, "subscribing", "no answer for A trades; asked again")
         changed(arrivals, time, "backoff", "the line broke; again in 0.3 s")
         changed(arrivals, time, "connecting")
         changed(arrivals, time, "backoff", "the line broke; again in 0.3 s")

@@ -143,12 +143,15 @@ async def test_fault_72_a_key_that_a_venue_repeats_is_shown_nowhere():
         await visit.say(t="no", kind="stream", on=["A"], why=f"who is {key}?")
         await visit.socket.send(f"garbage {key}")
         await visit.socket.send(json.dumps({"t": "trade", "symbol": key}))
+        await visit.say(t=key)
         await visit.socket.close(1008, f"unknown key {key}")
 
     async with FaultServer(repeats) as server, kept(server, "A", "B", keys=("s3cr3t-k3y",)) as now:
         await until(lambda: len(server.opened) > 2)
         found = repr((now.arrived.changes, now.arrived.losses, now.arrived.denials, now.arrived.refusals))
+    found += repr(now.arrived.items)
     assert "garbage ***" in found
+    assert "Unknown(kind='***')" in found
     assert "unknown key ***" in found
     assert "s3cr3t" not in found
 
@@ -224,10 +227,13 @@ def test_a_refusal_without_a_name_answers_the_first_question_that_is_open():
     assert each.streams == (second,)
 
 
-def test_where_one_wrong_name_refuses_all_the_others_are_asked_for_at_once():
+@pytest.mark.parametrize("channels", [("trades",), ("trades", "quotes")])
+def test_where_one_wrong_name_refuses_all_the_others_are_asked_for_at_once(channels):
+    """Coinbase names a product, which may mean both of its channels."""
     each = wanted("A", "BAD", "C", all_or_none=True)
     first, bad, third = streams("A", "BAD", "C")
-    assert each.refused(1.0, Refusal(None, (bad,), "stream", "no such topic")) == (bad,)
+    named = tuple(Stream(channel, "BAD") for channel in channels)
+    assert each.refused(1.0, Refusal(None, named, "stream", "no such topic")) == (bad,)
     assert each.next_portion(1.0) == (first, third)
 
 
