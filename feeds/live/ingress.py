@@ -177,7 +177,7 @@ class Ingress:
             lines = self._of[connection]
             own = (lines.trades if isinstance(first, Trade) else lines.quotes).get(first.symbol)
             owing = [line for line in self._owing.pop(connection) if line.heard_from in ("", connection)]
-            self.intake.pay_all(owing, received, own)
+            self.intake.pay_all(owing, received, own, first.time if self.intake.by_event else None)
 
     def doubted(self, connection: str, streams: Sequence[Stream], reason: str) -> None:
         """Streams that may have been dropped; on which nobody has spoken yet, nothing is missed."""

@@ -62,7 +62,7 @@ class Intake:
             self._first(line, received, time)
         if item.old and line.doubted:  # how the book is, because it was asked for: no sign of a loss
             line.owes, line.doubted = "", 0
-        self.pay(line, received)
+        self.pay(line, received, time)
         line.last = item
         self.counts.quotes += 1
         self.tape.moved(time, received)
@@ -95,12 +95,12 @@ class Intake:
             self.losing.add(line.place)
             return
         if self.losing:
-            self.tell_losses(received)
+            self.tell_losses(received, time)
         if missed:
-            self._missed(line, missed, received)
+            self._missed(line, missed, received, time)
         elif trade.trade_id is not None and isinstance(line.ids, ConsecutiveIds):
             line.owes = ""  # numbers show that nothing was missed
-        self.pay(line, received)
+        self.pay(line, received, time)
         line.plain = True
         if trade.trade_id is None:
             line.last = trade
@@ -118,7 +118,7 @@ class Intake:
             self.tape.moved(time, received)
         if line.place in self.away:
             self.away.discard(line.place)
-            self.gap(line.place, "nobody listened between two runs", received)
+            self.gap(line.place, "nobody listened between two runs", received, time)
 
     def _filler(self, line: Line, received: int, filler: Filler) -> None:
         """A number that is no trade's; those before it may have been missed."""
@@ -129,11 +129,11 @@ class Intake:
 
     # what was lost
 
-    def gap(self, place: int, reason: str, received: int) -> None:
-        """Something of a symbol was lost here: a row says so."""
+    def gap(self, place: int, reason: str, received: int, before: int | None = None) -> None:
+        """Something of a symbol was lost here: a row says so, `before` one of that time."""
         self.counts.gaps += 1
         self.on_gap(self.names[place - 1], reason)
-        self._mark(place, GAP, received)
+        self._mark(place, GAP, received, before)
 
     def hole(self, line: Line, reason: str, received: int) -> None:
         """A trade was lost here: one GAP, until the symbol trades again."""
@@ -154,24 +154,24 @@ class Intake:
         for place in gone:
             self.gap(place, reason, at)
 
-    def _missed(self, line: Line, missed: int, received: int) -> None:
+    def _missed(self, line: Line, missed: int, received: int, before: int | None = None) -> None:
         self.counts.missed += max(missed, 0)
         line.owes = ""
-        self.gap(line.place, "the numbering started again" if missed == AFRESH else f"{missed:,} trades missed", received)
+        self.gap(line.place, "the numbering started again" if missed == AFRESH else f"{missed:,} trades missed", received, before)
 
     def doubt(self, line: Line, reason: str) -> None:
         """A silent stream is asked for again. Ids that count up leave no doubt, and what was lost before is known already."""
         if not line.owes and not isinstance(line.ids, ConsecutiveIds):
             line.owes, line.doubted, line.plain = reason, self._clock(), False
 
-    def pay(self, line: Line, received: int) -> None:
+    def pay(self, line: Line, received: int, before: int | None = None) -> None:
         """The end of what was lost of a line, if something was."""
         if line.owes:
             if not line.doubted or received - line.doubted < AT_ONCE:
-                self.gap(line.place, line.owes, received)
+                self.gap(line.place, line.owes, received, before)
             line.owes, line.doubted = "", 0
 
-    def pay_all(self, lines: Sequence[Line], received: int, own: Line | None = None) -> None:
+    def pay_all(self, lines: Sequence[Line], received: int, own: Line | None = None, before: int | None = None) -> None:
         """As `pay`, once for a symbol; `own` is the line of the item that is about to come, which tells by itself."""
         told = set[int]()
         for line in lines:
@@ -179,15 +179,15 @@ class Intake:
                 if line.place in told:
                     line.owes = ""
                 told.add(line.place)
-                self.pay(line, received)
+                self.pay(line, received, before)
         if own is not None and own.place in told:
             own.owes = ""
 
-    def tell_losses(self, received: int) -> None:
+    def tell_losses(self, received: int, before: int | None = None) -> None:
         """There is room again: a GAP row for each symbol of which something was left out."""
         losing, self.losing = self.losing, set()
         for place in sorted(losing):
-            self.gap(place, "more came than could be taken", received)
+            self.gap(place, "more came than could be taken", received, before)
 
     def beat(self) -> None:
         """A second has passed on a living connection: where nothing has come, the tape's time moves on by a HEARTBEAT row."""
@@ -196,8 +196,10 @@ class Intake:
             self._mark(0, HEARTBEAT, now)
             self.counts.heartbeats += 1
 
-    def _mark(self, place: int, kind: int, received: int) -> None:
-        """A row of no price: its time is the tape's last and what has passed since."""
+    def _mark(self, place: int, kind: int, received: int, before: int | None = None) -> None:
+        """A row of no price: its time is the tape's last and what has passed since, or that of the row it comes before."""
         time = self.tape.after(received) if self.by_event else received
+        if before is not None:
+            time = max(min(time, before), self.tape.last)
         self.tape.moved(time, received)
         self.waiting.mark(time, place, kind, received)

@@ -105,6 +105,19 @@ def test_an_outage_has_a_gap_at_both_ends_unless_numbers_tell_that_nothing_was_m
     assert found == ["TRADE", *["QUOTE"] * quotes, "GAP", *again, "TRADE", "TRADE", *["QUOTE"] * quotes]
 
 
+@pytest.mark.parametrize("hear", [trade, named])
+def test_the_end_of_an_outage_makes_no_row_late(hear):
+    """A GAP stands before the row that comes after it, however long that was on its way."""
+    queue = Queue(symbols=("A", "B"), consecutive=hear is trade, quotes=False)
+    queue.hear(hear(1), hear(1, "B"))
+    queue.ingress.lost("acme/1", [Stream("trades", "A"), Stream("trades", "B")], "the line broke")
+    queue.time.pass_seconds(300)
+    queue.hear(hear(7, seconds=250), hear(9, "B", seconds=251), hear(8, seconds=252))
+    times = [seconds for _, seconds in kinds(queue)]
+    assert times == sorted(times)
+    assert times[-3:] == [250.0, 251.0, 252.0] or times[-4:] == [250.0, 251.0, 251.0, 252.0]
+
+
 @pytest.mark.parametrize("consecutive", [True, False])
 @pytest.mark.parametrize("moves_on", ["another symbol", "a second of silence"])
 def test_a_symbol_that_is_quiet_after_an_outage_has_its_end_before_time_moves_on(consecutive, moves_on):
