@@ -64,10 +64,11 @@ class Line:
         self.held.pop(connection, None)
         if self.heard_from != connection:
             return []
+        self.may_lag(now)
         self.heard_from = next(iter(self.held), "")
-        return self._untold(list(self.held.pop(self.heard_from)), now) if self.heard_from else None
+        return self._untold(list(self.held.pop(self.heard_from))) if self.heard_from else None
 
-    def _untold(self, held: list[Held], now: int) -> list[Held]:
+    def _untold(self, held: list[Held]) -> list[Held]:
         """What of it has not been told; where nothing of it is known, that is a matter of time. Ids that count up tell it by themselves."""
         if isinstance(self.ids, ConsecutiveIds) and self.last is None:
             return held
@@ -76,8 +77,6 @@ class Line:
         rest = items[told[-1] + 1 :] if told else [each for each in items if is_placed(each[1]) or each[0] > self.spoke]
         if not told and rest:
             self.owes, self.doubted, self.plain = "nothing shows that another connection goes on where the last ended", 0, False
-        if not rest:
-            self.may_lag(now)
         return [*rest]
 
     def may_lag(self, now: int) -> None:
