@@ -194,7 +194,7 @@ class Ingress:
                 self.on_denied(self.names[line.place - 1], f"the venue refuses its trades: {reason}")
 
     def handed_over(self, old: str, new: str, streams: Sequence[Stream]) -> None:
-        """The lines on which nobody but the old connection has spoken are the new one's from now on; on others what was held back comes in."""
+        """The lines on which nobody but the old connection has spoken are the new one's; on others comes in what was held back."""
         lines = self._of.get(old) or self._lines_of(old)
         for stream in streams:
             line = lines.of(stream)
