@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -258,7 +259,7 @@ class LiveTicks:
         if ahead := self.ingress.counts.ahead:
             rows.append(("ahead", f"{ahead:,} rows were more than ten minutes ahead of this machine's clock, and left out: is it right?"))
         if unknown := self.ingress.counts.unknown:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in some_of(unknown))
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in Counter(unknown).most_common(5))
             rows.append(("unknown", f"messages of kinds that nobody reads: {kinds}"))
         if unasked := self.ingress.counts.unasked:
             rows.append(("unasked", f"{unasked:,} messages about symbols nobody asked for, such as {self.ingress.unasked!r}"))
@@ -274,8 +275,3 @@ def refuse_too_many(venue: Venue, streams: Sequence[Stream]) -> None:
     limits = venue.limits
     if limits.connections is not None and len(streams) > (most := limits.connections * limits.streams):
         raise UsageError(f"{venue.name} allows {most} streams, each symbol's trades and quotes being two; {len(streams)} are asked for")
-
-
-def some_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The most frequent few."""
-    return sorted(counts.items(), key=lambda each: -each[1])[:5]

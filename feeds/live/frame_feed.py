@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from feeds.live.counts import Counts
+from feeds.live.feed import QUOTES, TRADES
 from feeds.live.ingress import Ingress
 from feeds.live.line import Lines
 from feeds.live.raw_frames import Frame, Header
@@ -66,8 +67,6 @@ class FrameFile:
     @property
     def columns(self) -> frozenset[str]:
         """Those of the live feed."""
-        from feeds.live.feed import QUOTES, TRADES
-
         return TRADES | QUOTES if self.quotes else TRADES
 
     def rows(self) -> Iterator[RawRows]:

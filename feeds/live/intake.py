@@ -47,6 +47,7 @@ class Intake:
             return
         line.spoke = received
         if line.behind and line.catches_up(received, item):
+            self.counts.duplicates += isinstance(item, Trade)
             return
         event = item.time
         if event is not None and event > received + AHEAD and event > self._latest() + AHEAD:
@@ -174,14 +175,12 @@ class Intake:
     def pay_all(self, lines: Sequence[Line], received: int, own: Line | None = None, before: int | None = None) -> None:
         """As `pay`, once for a symbol; `own` is the line of the item that is about to come, which tells by itself."""
         told = set[int]()
-        for line in lines:
-            if line is not own:
-                if line.place in told:
-                    line.owes = ""
+        for line in sorted(lines, key=lambda each: each is own):  # its own comes last
+            if line.place in told:
+                line.owes = ""
+            elif line is not own:
                 told.add(line.place)
                 self.pay(line, received, before)
-        if own is not None and own.place in told:
-            own.owes = ""
 
     def tell_losses(self, received: int, before: int | None = None) -> None:
         """There is room again: a GAP row for each symbol of which something was left out."""

@@ -5,7 +5,7 @@ https://bybit-exchange.github.io/docs/v5/websocket/public/trade, .../orderbook
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -29,16 +29,7 @@ MILLISECOND = 1_000_000
 SPOT = Limits(
     streams=400, streams_per_request=10, requests=10, burst=10, connects=500, connects_seconds=300.0, ping='{"op":"ping"}', all_or_none=True
 )
-LINEAR = Limits(
-    streams=400,
-    streams_per_request=100,
-    requests=10,
-    burst=10,
-    connects=500,
-    connects_seconds=300.0,
-    ping='{"op":"ping"}',
-    all_or_none=True,
-)
+LINEAR = replace(SPOT, streams_per_request=100)
 new = tuple.__new__
 
 Level = tuple[Price, Size]

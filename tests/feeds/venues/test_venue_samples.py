@@ -200,10 +200,24 @@ def test_samples_of_xchange_say_their_trade_without_the_notes_beside_it(name):
     )
 
 
-@pytest.mark.parametrize("name", ["trades", "ticker", "orderBookMessageSnapshot", "orderBookMessageUpdate00", "orderBookMessageUpdate02"])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("testDepthEvent", "bare depthUpdate"), ("testKlineEvent", "bare kline"), ("testTickerEvent", "24hrTicker")]
+)
+def test_samples_of_xchange_of_other_kinds_are_not_ours(name, kind):
+    assert binance().decoder().decode(re.sub(r"//.*", "", sample(f"xchange/binance/{name}.json"))) == [Unknown(kind)]
+
+
+OF_VERSION_1 = ["trades", "ticker", "orderBookMessageSnapshot", *(f"orderBookMessageUpdate0{number}" for number in range(3))]
+
+
+@pytest.mark.parametrize("name", OF_VERSION_1)
 def test_samples_of_xchange_for_kraken_are_of_version_1(name):
     with pytest.raises(BadFrame, match="version 1 of the protocol is not read"):
         kraken().decoder().decode(sample(f"xchange/kraken/{name}.json"))
+
+
+def test_the_confirmation_of_xchange_for_kraken_is_of_version_1_too_and_confirms_nothing():
+    assert kraken().decoder().decode(sample("xchange/kraken/subscriptionConfirmation.json")) == [Unknown("of no name")]
 
 
 def test_samples_of_gocryptotrader():
